@@ -27,7 +27,9 @@ let package = Package(
     name: "postroad",
     targets: [
         module("Bytes", []),
+        module("WebSocket", ["Bytes"]),
 
         tests("BytesTests", ["Bytes"]),
+        tests("WebSocketTests", ["WebSocket", "Bytes"]),
     ]
 )

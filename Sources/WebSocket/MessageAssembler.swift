@@ -1,0 +1,69 @@
+import Bytes
+
+/// Puts fragments together (RFC 6455 §5.4). Payload is copied once, into the message's own buffer, and unmasked and
+/// checked there as it arrives.
+struct MessageAssembler: Sendable {
+    private let bytesMax: Int
+    private let fragmentsMax: Int
+    /// Text or binary while a message is under way.
+    private var opcode: Opcode?
+    private var payload: [UInt8] = []
+    private var fragments = 0
+    /// Needs no reset: a text ends only where no character is half done.
+    private var validator = UTF8Validator()
+
+    init(limits: Limits) {
+        bytesMax = limits.messageBytesMax
+        fragmentsMax = limits.fragmentsMax
+    }
+
+    /// True between two messages.
+    var isBetweenMessages: Bool { opcode == nil }
+
+    /// A data frame begins. Every limit is checked here, before a byte of its payload is stored.
+    mutating func begin(_ frame: FrameHeader) throws(PeerFault) {
+        // RFC 6455 §5.4: fragments of one message are not interleaved with another's.
+        if frame.opcode == .continuation {
+            guard opcode != nil else { throw .nothingToContinue }
+        } else {
+            guard opcode == nil else { throw .messageUnfinished }
+            opcode = frame.opcode
+        }
+        fragments += 1
+        guard fragments <= fragmentsMax else { throw .tooManyFragments }
+        guard frame.payloadBytes <= bytesMax - payload.count else { throw .messageTooBig }
+    }
+
+    /// The next piece of the frame's payload, `offset` bytes behind its start.
+    mutating func append(
+        _ piece: UnsafeRawBufferPointer, maskingKey: MaskingKey?, offset: Int
+    ) throws(PeerFault) {
+        let start = payload.count
+        payload.append(contentsOf: piece)
+        if let maskingKey { payload.mask(from: start, with: maskingKey, offset: offset) }
+        // RFC 6455 §8.1; at the first bad byte, not at the end of the message, so that nothing is stored in vain.
+        guard opcode != .text || isTextSound(from: start) else { throw .textNotUTF8 }
+    }
+
+    /// The frame under way ends. Returns the message if that was its last fragment.
+    mutating func end(isFinal: Bool) throws(PeerFault) -> Message? {
+        guard isFinal, let opcode else { return nil }
+        // RFC 6455 §5.6: a fragment may end inside a character, the message may not.
+        guard opcode != .text || validator.isComplete else { throw .textNotUTF8 }
+        defer { reset() }
+        return opcode == .text ? .text(payload) : .binary(payload)
+    }
+
+    private mutating func reset() {
+        opcode = nil
+        payload = []
+        fragments = 0
+    }
+
+    private mutating func isTextSound(from start: Int) -> Bool {
+        var validator = self.validator
+        let isSound = payload.withUnsafeBytes { validator.consume(UnsafeRawBufferPointer(rebasing: $0[start...])) }
+        self.validator = validator
+        return isSound
+    }
+}
