@@ -28,8 +28,10 @@ let package = Package(
     targets: [
         module("Bytes", []),
         module("WebSocket", ["Bytes"]),
+        module("Wire", ["Bytes"]),
 
         tests("BytesTests", ["Bytes"]),
         tests("WebSocketTests", ["WebSocket", "Bytes"]),
+        tests("WireTests", ["Wire", "Bytes"]),
     ]
 )

@@ -1,0 +1,174 @@
+/// The wire form of `LinkMessage`.
+extension LinkMessage {
+    /// A link's message may have this many bytes: a presence page is at most half.
+    package static let bytesMax = 512 << 10
+
+    package var tag: String {
+        switch self {
+        case .hello: "hello"
+        case .proof: "proof"
+        case .resume: "resume"
+        case .envelope: "envelope"
+        case .skip: "skip"
+        case .acknowledgement: "acknowledgement"
+        case .presence: "presence"
+        case .keysWanted: "keysWanted"
+        case .keys: "keys"
+        case .closing: "closing"
+        }
+    }
+
+    package func encoded() -> [UInt8] {
+        JSONWriter.object { writer in
+            writer.member("tag", tag)
+            encodeMembers(into: &writer)
+        }
+    }
+
+    private func encodeMembers(into writer: inout JSONWriter) {
+        switch self {
+        case .hello(let hello): hello.encode(into: &writer)
+        case .proof(let signature): writer.member("signature", base64: signature)
+        case .resume(let position): position.encode(into: &writer)
+        case .envelope(let seq, let envelope):
+            writer.member("seq", seq)
+            writer.member("envelope", json: envelope.encoded())
+        case .skip(let seq, _): writer.member("seq", seq)
+        case .acknowledgement(let through, let refused):
+            writer.member("through", through)
+            writer.array("refused") { writer in
+                for item in refused {
+                    writer.object { writer in
+                        writer.member("seq", item.seq)
+                        item.refusal.encode(into: &writer)
+                    }
+                }
+            }
+        case .presence(let page): page.encode(into: &writer)
+        case .keysWanted(let ref, let user):
+            writer.member("ref", ref)
+            writer.member("user", user.text)
+        case .keys(let ref, let user, let devices, let refusal):
+            writer.member("ref", ref)
+            writer.member("user", user.text)
+            DeviceKey.encode(devices, as: "devices", into: &writer)
+            if let refusal { writer.object("refusal") { refusal.encode(into: &$0) } }
+        case .closing(let retrySeconds): writer.member("retrySeconds", retrySeconds)
+        }
+    }
+
+    package init(decoding bytes: [UInt8]) throws(Refusal) {
+        try self.init(try JSONObject(message: bytes))
+    }
+
+    private init(_ object: JSONObject) throws(Refusal) {
+        switch try object.word("tag") {
+        case "hello": self = .hello(try LinkHello(object))
+        case "proof": self = .proof(signature: try object.bytes("signature", count: 64...64))
+        case "resume": self = .resume(try StreamPosition(object))
+        case "envelope":
+            let seq = try object.integer("seq", in: 1...Int64.max)
+            do throws(Refusal) {
+                self = .envelope(seq: seq, try Envelope(try object.object("envelope")))
+            } catch { self = .skip(seq: seq, unreadable: error) }
+        case "skip": self = .skip(seq: try object.integer("seq", in: 1...Int64.max))
+        case "acknowledgement":
+            let refused = try StreamRefusal.list(object)
+            self = .acknowledgement(through: try object.integer("through", in: 0...Int64.max), refused: refused)
+        case "presence": self = .presence(try PresencePage(object))
+        case "keysWanted": self = .keysWanted(ref: try object.ref(), user: try object.userName("user"))
+        case "keys":
+            let devices = try DeviceKey.list(object, "devices", countMax: DeviceKey.devicesPerAccountMax)
+            var refusal: Refusal?
+            if let object = try object.optionalObject("refusal") { refusal = try Refusal(object) }
+            let (ref, user) = (try object.ref(), try object.userName("user"))
+            self = .keys(ref: ref, user: user, devices: devices, refusal: refusal)
+        case "closing": self = .closing(retrySeconds: try object.integer("retrySeconds", in: 0...86_400))
+        default: throw Refusal(.unknownTag, "this tag is not known here; the protocol document lists the known ones")
+        }
+    }
+}
+
+extension LinkHello {
+    func encode(into writer: inout JSONWriter) {
+        writer.member("version", version)
+        writer.member("from", from.text)
+        writer.member("to", to.text)
+        writer.member("nonce", base64: nonce)
+        writer.member("key", key.text)
+    }
+
+    init(_ object: JSONObject) throws(Refusal) {
+        version = try object.integer("version", in: 0...Int64.max)
+        from = try object.serverName("from")
+        to = try object.serverName("to")
+        nonce = try object.bytes("nonce", count: LinkHello.nonceBytes...LinkHello.nonceBytes)
+        key = try object.identityKey("key")
+    }
+}
+
+extension StreamPosition {
+    func encode(into writer: inout JSONWriter) {
+        writer.member("epoch", epoch.text)
+        writer.member("first", first)
+        guard let received else { return }
+        writer.object("received") { writer in
+            writer.member("epoch", received.epoch.text)
+            writer.member("through", received.through)
+        }
+    }
+
+    init(_ object: JSONObject) throws(Refusal) {
+        epoch = try object.epoch("epoch")
+        first = try object.integer("first", in: 1...Int64.max)
+        if let inner = try object.optionalObject("received") {
+            let epoch = try inner.epoch("epoch")
+            received = Received(epoch: epoch, through: try inner.integer("through", in: 0...Int64.max))
+        } else {
+            received = nil
+        }
+    }
+}
+
+extension StreamRefusal {
+    /// Refused items in one acknowledgement; more than a window never waits for its answer.
+    package static let countMax = 1024
+
+    static func list(_ object: JSONObject) throws(Refusal) -> [StreamRefusal] {
+        var refused: [StreamRefusal] = []
+        for item in try object.objects("refused", countMax: countMax) {
+            let seq = try item.integer("seq", in: 1...Int64.max)
+            refused.append(StreamRefusal(seq: seq, refusal: try Refusal(item)))
+        }
+        return refused
+    }
+}
+
+extension PresencePage {
+    func encode(into writer: inout JSONWriter) {
+        writer.member("version", version)
+        switch kind {
+        case .snapshot(let isFirst, let isLast):
+            writer.member("kind", "snapshot")
+            writer.member("isFirst", isFirst)
+            writer.member("isLast", isLast)
+        case .delta: writer.member("kind", "delta")
+        }
+        Person.encode(people, into: &writer)
+        DeviceKey.encode(keys, as: "keys", into: &writer)
+    }
+
+    init(_ object: JSONObject) throws(Refusal) {
+        version = try object.integer("version", in: 1...Int64.max)
+        switch try object.word("kind") {
+        case "snapshot": kind = .snapshot(isFirst: try object.flag("isFirst"), isLast: try object.flag("isLast"))
+        case "delta": kind = .delta
+        default: throw Refusal(.badValue, "\"kind\" must be snapshot or delta")
+        }
+        people = try Person.list(object, countMax: PresencePage.peopleMax)
+        keys = try DeviceKey.list(object, "keys", countMax: PresencePage.keysMax)
+    }
+
+    /// Keys that one page may carry: each takes up to 1.7 KiB.
+    package static let keysMax = PresencePage.peopleMax
+}
