@@ -26,12 +26,16 @@ func tests(_ name: String, _ dependencies: [String]) -> Target {
 let package = Package(
     name: "postroad",
     targets: [
+        .systemLibrary(name: "COpenSSL", pkgConfig: "openssl", providers: [.apt(["libssl-dev"])]),
+
         module("Bytes", []),
         module("WebSocket", ["Bytes"]),
         module("Wire", ["Bytes"]),
+        module("Crypto", ["Bytes", "COpenSSL"]),
 
         tests("BytesTests", ["Bytes"]),
         tests("WebSocketTests", ["WebSocket", "Bytes"]),
         tests("WireTests", ["Wire", "Bytes"]),
+        tests("CryptoTests", ["Crypto", "Bytes"]),
     ]
 )
