@@ -27,15 +27,18 @@ let package = Package(
     name: "postroad",
     targets: [
         .systemLibrary(name: "COpenSSL", pkgConfig: "openssl", providers: [.apt(["libssl-dev"])]),
+        .systemLibrary(name: "CSQLite", pkgConfig: "sqlite3", providers: [.apt(["libsqlite3-dev"])]),
 
         module("Bytes", []),
         module("WebSocket", ["Bytes"]),
         module("Wire", ["Bytes"]),
         module("Crypto", ["Bytes", "COpenSSL"]),
+        module("Store", ["Bytes", "Wire", "CSQLite"]),
 
         tests("BytesTests", ["Bytes"]),
         tests("WebSocketTests", ["WebSocket", "Bytes"]),
         tests("WireTests", ["Wire", "Bytes"]),
         tests("CryptoTests", ["Crypto", "Bytes"]),
+        tests("StoreTests", ["Store", "Wire", "Bytes"]),
     ]
 )

@@ -1,0 +1,27 @@
+extension Schema {
+    /// The database of one person's profile at a client. Conversations and addresses are stored as their texts.
+    package static let client = Schema(applicationID: 0x5052_4331, steps: [clientStep1])
+
+    private static let clientStep1 = """
+        CREATE TABLE pending (
+            position INTEGER PRIMARY KEY AUTOINCREMENT, id BLOB NOT NULL UNIQUE, conversation TEXT NOT NULL,
+            at INTEGER NOT NULL, text TEXT, draft BLOB, checksum INTEGER NOT NULL
+        ) STRICT;
+        CREATE TABLE cursor (conversation TEXT PRIMARY KEY, seq INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+        CREATE TABLE gap (
+            conversation TEXT NOT NULL, low INTEGER NOT NULL, high INTEGER NOT NULL, PRIMARY KEY (conversation, low)
+        ) STRICT, WITHOUT ROWID;
+        CREATE TABLE pin (
+            position INTEGER PRIMARY KEY AUTOINCREMENT, address TEXT NOT NULL, key BLOB NOT NULL,
+            pinned_at INTEGER NOT NULL, UNIQUE (address, key)
+        ) STRICT;
+        CREATE TABLE device (
+            position INTEGER PRIMARY KEY, address TEXT NOT NULL, fingerprint BLOB NOT NULL, key BLOB NOT NULL,
+            account_key BLOB NOT NULL, signature BLOB NOT NULL
+        ) STRICT;
+        CREATE INDEX device_address ON device (address, position);
+        CREATE TABLE server (name TEXT PRIMARY KEY, key BLOB NOT NULL, pinned_at INTEGER NOT NULL) STRICT;
+        CREATE TABLE token (only INTEGER PRIMARY KEY CHECK (only = 1), id BLOB NOT NULL, secret BLOB NOT NULL) STRICT;
+        CREATE TABLE value (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
+        """
+}

@@ -1,0 +1,139 @@
+package import Wire
+
+/// Everything that a node keeps, on one connection. Not Sendable: `StoreThread` gives it a thread of its own.
+/// It reads no clock and no chance, and keeps nothing in memory that the database does not hold, so a failed commit
+/// leaves nothing to undo.
+package final class NodeStore {
+    /// Bounds of what others can make this node keep.
+    package struct Limits: Sendable {
+        /// Messages waiting for one peer; at ten a second, more than a day.
+        package var outboxRowsMax: Int64 = 1_000_000
+        /// Bytes waiting for one peer, so that an unreachable one cannot fill the disk.
+        package var outboxBytesMax: Int64 = 1 << 30
+        /// Below this much free disk new messages are refused; administration and reading go on.
+        package var freeBytesMin: Int64 = 256 << 20
+        /// Bound of the database file; beyond it everything is as on a full disk. nil: the disk alone decides.
+        package var fileBytesMax: Int64?
+
+        package init() {}
+    }
+
+    /// Acknowledged outbox rows wait this long for a peer that may come back from an older backup.
+    package static let retainedMillisecondsMax: Int64 = 7 * 86_400_000
+    /// Design decision D11; a device that was not used for longer asks for the password.
+    package static let tokenMillisecondsMax: Int64 = 30 * 86_400_000
+    /// A person's devices, each with a token and its successor, and some that were lost on the way.
+    package static let tokensPerAccountMax = 64
+    /// Refusals kept of one peer's stream: more than a link has under way.
+    package static let refusalsPerPeerMax = 1024
+    /// Rows that one `expire` or `purge` touches, so that neither holds up messages.
+    package static let stepRowsMax = 1000
+
+    let database: Database
+    let limits: Limits
+    private let freeSpace: FreeSpace
+    /// Why later changes are refused: after an error of the disk nobody knows what it holds, and trying again proves
+    /// nothing (a second fsync may succeed without having written).
+    package private(set) var broken: StoreError?
+
+    /// Opens or makes the database at `path` (`:memory:` for one that is forgotten).
+    /// - Parameters:
+    ///   - epoch: Random; names this store if it is new, ignored otherwise.
+    ///   - now: Milliseconds since 1970.
+    package init(path: String, epoch: Epoch, now: Int64, limits: Limits = Limits()) throws(StoreError) {
+        database = try Database(path: path)
+        self.limits = limits
+        freeSpace = FreeSpace(path: path, bytesMin: limits.freeBytesMin)
+        try Schema.node.apply(to: database)
+        if let bytesMax = limits.fileBytesMax { try database.limitFile(bytesMax: bytesMax) }
+        if try database.first("SELECT 1 FROM node", read: { $0.integer(0) }) == nil {
+            try database.run("INSERT INTO node VALUES (?, ?)", Int64(bitPattern: epoch.value), now)
+        }
+    }
+
+    /// Performs a batch in order and commits it as one; returns after the commit, one reply per request.
+    /// A request that fails alone leaves the others alone; a failed commit or a full disk fails every change.
+    package func perform(_ requests: [NodeRequest]) -> [NodeReply] {
+        guard requests.contains(where: \.isWrite) else { return requests.map { read($0) } }
+        if let broken { return requests.map { $0.isWrite ? .failed(broken.refusal) : read($0) } }
+        let isLow = requests.contains(where: \.addsMessage) && freeSpace.isLow
+        do throws(StoreError) {
+            return try database.transaction { () throws(StoreError) in
+                var replies: [NodeReply] = []
+                replies.reserveCapacity(requests.count)
+                for request in requests {
+                    replies.append(isLow && request.addsMessage ? NodeStore.lowReply : try part(request))
+                }
+                return replies
+            }
+        } catch {
+            if [.inputOutput, .damaged].contains(error.kind) { broken = error }
+            // Reads are done again: what they saw in the transaction did not come to pass.
+            return requests.map { $0.isWrite ? .failed(error.refusal) : read($0) }
+        }
+    }
+
+    /// Folds the log into the file and closes it. Later requests fail.
+    package func close() throws(StoreError) { try database.close() }
+
+    /// One request of a batch. Throws only what ends the whole batch.
+    private func part(_ request: NodeRequest) throws(StoreError) -> NodeReply {
+        guard request.isWrite else { return read(request) }
+        do throws(StoreError) {
+            return try database.savepoint { () throws(StoreError) in try answer(request) }
+        } catch {
+            guard database.isInTransaction, !error.endsBatch else { throw error }
+            return .failed(error.refusal)
+        }
+    }
+
+    private func read(_ request: NodeRequest) -> NodeReply {
+        do throws(StoreError) { return try answer(request) } catch { return .failed(error.refusal) }
+    }
+
+    private func answer(_ request: NodeRequest) throws(StoreError) -> NodeReply {
+        switch request {
+        case .accept(let envelope, let peers, let local, let at, let deadline):
+            try accept(envelope, peers: peers, local: local, at: at, deadline: deadline)
+        case .receive(let peer, let epoch, let seq, let envelope, let local, let at):
+            try receive(envelope, in: InboundPlace(peer: peer, epoch: epoch, seq: seq, at: at), local: local)
+        case .refuse(let peer, let epoch, let seq, let refusal, let at):
+            try refuse(refusal, in: InboundPlace(peer: peer, epoch: epoch, seq: seq, at: at))
+        case .beginInbound(let peer, let epoch, let first): try beginInbound(from: peer, epoch: epoch, first: first)
+        case .refusals(let peer, let after): try refusals(peer: peer, after: after)
+        case .acknowledge(let peer, let through, let refused, let at):
+            try acknowledge(peer: peer, through: through, refused: refused, at: at)
+        case .outbox(let peer, let after, let countMax, let bytesMax):
+            try outbox(peer: peer, after: after, countMax: countMax, bytesMax: bytesMax)
+        case .rewind(let peer, let epoch): try rewind(peer: peer, epoch: epoch)
+        case .expire(let now): try expire(at: now)
+        case .purge(let now): try purge(at: now)
+        case .streams: try streams()
+        case .pin(let server, let key, let at): try pin(server, key, at: at)
+        case .history(let owner, let range, let bytesMax): try history(owner: owner, range, bytesMax: bytesMax)
+        case .heads(let owner, let countMax): try heads(owner: owner, countMax: countMax)
+        default: try answerAboutPeople(request)
+        }
+    }
+
+    private func answerAboutPeople(_ request: NodeRequest) throws(StoreError) -> NodeReply {
+        switch request {
+        case .accounts: .accounts(try accounts())
+        case .account(let user): .account(try account(user))
+        case .saveAccount(let user, let verifier, let digest, let at):
+            try saveAccount(user, verifier: verifier, entryDigest: digest, at: at)
+        case .disableAccount(let user): try disableAccount(user)
+        case .devices: .devices(try devices())
+        case .devicesOf(let user): .devicesOf(try devices(of: user))
+        case .publish(let user, let key, let at): try publish(user, key, at: at)
+        case .saveToken(let id, let user, let verifier, let replaces, let at):
+            try saveToken(id: id, user: user, verifier: verifier, replaces: replaces, at: at)
+        case .token(let id, let at): .token(try token(id: id, at: at))
+        case .tokenUsed(let id, let at): try tokenUsed(id: id, at: at)
+        default: throw StoreError(.misuse, "a request has no answer")
+        }
+    }
+
+    private static let lowReply = NodeReply.failed(
+        Refusal(.storeFailed, "the node's disk is nearly full; it takes no new messages until there is room"))
+}

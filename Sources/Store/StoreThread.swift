@@ -1,0 +1,135 @@
+import Glibc
+import Synchronization
+
+/// Runs a `NodeStore` on a thread of its own. Requests are performed in the order of submission; whatever came in
+/// while one commit was under way is committed together by the next. Each admitted request gets exactly one reply.
+package final class StoreThread: Sendable {
+    /// Replies in the order of their requests, called on the store's thread: pass them on and return.
+    package typealias Replies = @Sendable ([(UInt64, NodeReply)]) -> Void
+
+    /// Requests that one commit may carry: enough to hide the disk, few enough to answer the first of them soon.
+    package static let batchRequestsMax = 1000
+    /// Requests that may wait. Callers stop earlier, by `queuedCount`; this only keeps memory finite.
+    package static let queuedRequestsMax = 100_000
+
+    private let queue: StoreQueue
+    private let thread: Mutex<pthread_t?>
+
+    /// Takes the store over and starts the thread. Throws only if the system gives no thread.
+    package init(_ store: sending NodeStore, replies: @escaping Replies) throws(StoreError) {
+        let queue = StoreQueue()
+        let worker = StoreWorker(store: store, queue: queue, replies: replies)
+        let context = Unmanaged.passRetained(worker)
+        var handle = pthread_t()
+        let code = pthread_create(&handle, nil, StoreWorker.main, context.toOpaque())
+        guard code == 0 else {
+            context.release()
+            throw StoreError(.misuse, code: code, "the system gives no thread: \(String(cString: strerror(code)))")
+        }
+        self.queue = queue
+        thread = Mutex(handle)
+    }
+
+    deinit { close() }
+
+    /// Queues requests, each with a tag of the caller's that comes back with its reply; never blocks. Returns false,
+    /// and takes none of them, if too many are waiting or the store is closed.
+    package func submit(_ tagged: [(tag: UInt64, NodeRequest)]) -> Bool { queue.append(tagged) }
+
+    /// Requests that no batch has taken yet.
+    package var queuedCount: Int { queue.count }
+
+    /// Lets everything that is queued be done and answered, closes the database, and returns. Must not be called from
+    /// `replies`. Again is harmless.
+    package func close() {
+        queue.close()
+        let handle = thread.withLock { handle -> pthread_t? in
+            defer { handle = nil }
+            return handle
+        }
+        if let handle { pthread_join(handle, nil) }
+    }
+}
+
+/// What waits for the store's thread.
+private final class StoreQueue: Sendable {
+    private struct State {
+        var waiting: [(tag: UInt64, NodeRequest)] = []
+        var isClosed = false
+    }
+
+    private let state = Mutex(State())
+    /// Counts wake-ups. Its address must not change, so it lives on the heap; the calls on it are thread-safe.
+    private nonisolated(unsafe) let wakeUps = UnsafeMutablePointer<sem_t>.allocate(capacity: 1)
+
+    init() { sem_init(wakeUps, 0, 0) }
+
+    deinit {
+        sem_destroy(wakeUps)
+        wakeUps.deallocate()
+    }
+
+    var count: Int { state.withLock { $0.waiting.count } }
+
+    func append(_ tagged: [(tag: UInt64, NodeRequest)]) -> Bool {
+        let (isAdmitted, wasEmpty) = state.withLock { state in
+            guard !state.isClosed, state.waiting.count + tagged.count <= StoreThread.queuedRequestsMax else {
+                return (false, false)
+            }
+            defer { state.waiting.append(contentsOf: tagged) }
+            return (true, state.waiting.isEmpty)
+        }
+        if isAdmitted, wasEmpty { sem_post(wakeUps) }
+        return isAdmitted
+    }
+
+    func close() {
+        state.withLock { $0.isClosed = true }
+        sem_post(wakeUps)
+    }
+
+    /// Waits for requests and takes them all; nil once the queue is closed and empty.
+    func takeAll() -> [(tag: UInt64, NodeRequest)]? {
+        while true {
+            let (taken, isClosed) = state.withLock { state in
+                defer { state.waiting = [] }
+                return (state.waiting, state.isClosed)
+            }
+            if !taken.isEmpty { return taken }
+            if isClosed { return nil }
+            // A signal may end the wait early (EINTR), and a wake-up may be for requests already taken: look again.
+            sem_wait(wakeUps)
+        }
+    }
+}
+
+/// The thread's own side. It alone touches the store once the thread runs.
+private final class StoreWorker {
+    private let store: NodeStore
+    private let queue: StoreQueue
+    private let replies: StoreThread.Replies
+
+    init(store: sending NodeStore, queue: StoreQueue, replies: @escaping StoreThread.Replies) {
+        self.store = store
+        self.queue = queue
+        self.replies = replies
+    }
+
+    static let main: @convention(c) (UnsafeMutableRawPointer?) -> UnsafeMutableRawPointer? = { context in
+        if let context { Unmanaged<StoreWorker>.fromOpaque(context).takeRetainedValue().run() }
+        return nil
+    }
+
+    private func run() {
+        while let taken = queue.takeAll() {
+            var rest = taken[...]
+            while !rest.isEmpty {
+                let batch = rest.prefix(StoreThread.batchRequestsMax)
+                rest = rest.dropFirst(batch.count)
+                replies(Array(zip(batch.map(\.tag), store.perform(batch.map(\.1)))))
+            }
+        }
+        // The log holds everything, so a failing checkpoint loses nothing.
+        try? store.close()
+    }
+}

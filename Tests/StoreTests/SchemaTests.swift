@@ -1,0 +1,75 @@
+import Store
+import Testing
+import Wire
+
+private let first = "CREATE TABLE a (i INTEGER); INSERT INTO a VALUES (1)"
+private let second = "ALTER TABLE a ADD COLUMN j INTEGER NOT NULL DEFAULT 7"
+
+@Test func stepsAreAppliedOnceAndInOrder() throws {
+    let database = try Database(path: ":memory:")
+    try Schema(applicationID: 5, steps: [first]).apply(to: database)
+    try Schema(applicationID: 5, steps: [first, second]).apply(to: database)
+    try Schema(applicationID: 5, steps: [first, second]).apply(to: database)
+    #expect(try database.rows("SELECT i, j FROM a") { [$0.integer(0), $0.integer(1)] } == [[1, 7]])
+    #expect(try database.first("PRAGMA user_version") { $0.integer(0) } == 2)
+}
+
+@Test func aFailedStepLeavesTheDatabaseAsItWas() throws {
+    let database = try Database(path: ":memory:")
+    try Schema(applicationID: 5, steps: [first]).apply(to: database)
+    #expect(throws: StoreError.self) {
+        try Schema(applicationID: 5, steps: [first, second, "CREATE TABLE a (i)"]).apply(to: database)
+    }
+    #expect(try database.first("PRAGMA user_version") { $0.integer(0) } == 1)
+    #expect(try database.rows("SELECT * FROM pragma_table_info('a')") { $0.text(1) } == ["i"])
+}
+
+@Test func newerAndForeignFilesAreRefused() throws {
+    let database = try Database(path: ":memory:")
+    try Schema(applicationID: 5, steps: [first, second]).apply(to: database)
+    let newer = #expect(throws: StoreError.self) { try Schema(applicationID: 5, steps: [first]).apply(to: database) }
+    #expect(newer?.kind == .foreignSchema)
+    #expect(newer?.text == "the file has version 2, this program knows versions up to 1")
+    let foreign = #expect(throws: StoreError.self) {
+        try Schema(applicationID: 6, steps: [first, second]).apply(to: database)
+    }
+    #expect(foreign?.kind == .foreignSchema)
+    let unnamed = try Database(path: ":memory:")
+    try unnamed.execute("CREATE TABLE somebody_elses (i INTEGER)")
+    #expect(throws: StoreError.self) { try Schema.node.apply(to: unnamed) }
+}
+
+@Test func aNodeDoesNotOpenAProfile() throws {
+    let folder = try TemporaryFolder()
+    try ClientStore(path: folder.file()).close()
+    let error = #expect(throws: StoreError.self) { try NodeStore(path: folder.file(), epoch: epoch, now: 1) }
+    #expect(error?.kind == .foreignSchema)
+}
+
+@Test func releasedStepsAreFrozen() {
+    #expect(Schema.node.steps.first == storedNodeStep1)
+    #expect(Schema.client.steps.first == storedClientStep1)
+}
+
+/// The oldest form in which a node's database was ever stored, read by the present program.
+@Test func theOldestNodeDatabaseOpens() throws {
+    let folder = try TemporaryFolder()
+    let old = try Database(path: folder.file())
+    try old.execute(storedNodeStep1)
+    try old.execute(storedNodeRows)
+    try old.execute("PRAGMA application_id = 0x50524E31; PRAGMA user_version = 1")
+    try old.close()
+
+    let store = try NodeStore(path: folder.file(), epoch: otherEpoch, now: 99)
+    #expect(try store.allStreams().epoch == epoch)
+    let page = try store.page()
+    #expect(page.entries == [Entry(seq: 1, envelope: try message(1))])
+    #expect(page.damaged == [])
+    let again = try store.accepted(try message(1))
+    #expect(again.isDuplicate)
+    #expect(again.state.waiting == [south])
+    #expect(try store.outboxPage().items.map(\.envelope) == [try message(1)])
+    #expect(
+        try store.perform(.account(try user("alice")))
+            == .account(Account(user: try user("alice"), verifier: "v", entryDigest: [1], isDisabled: false)))
+}
