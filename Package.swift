@@ -26,6 +26,7 @@ func tests(_ name: String, _ dependencies: [String]) -> Target {
 let package = Package(
     name: "postroad",
     targets: [
+        .systemLibrary(name: "CLinux"),
         .systemLibrary(name: "COpenSSL", pkgConfig: "openssl", providers: [.apt(["libssl-dev"])]),
         .systemLibrary(name: "CSQLite", pkgConfig: "sqlite3", providers: [.apt(["libsqlite3-dev"])]),
 
@@ -33,12 +34,14 @@ let package = Package(
         module("WebSocket", ["Bytes"]),
         module("Wire", ["Bytes"]),
         module("Crypto", ["Bytes", "COpenSSL"]),
+        module("Net", ["Bytes", "CLinux", "COpenSSL"]),
         module("Store", ["Bytes", "Wire", "CSQLite"]),
 
         tests("BytesTests", ["Bytes"]),
         tests("WebSocketTests", ["WebSocket", "Bytes"]),
         tests("WireTests", ["Wire", "Bytes"]),
         tests("CryptoTests", ["Crypto", "Bytes"]),
+        tests("NetTests", ["Net", "Bytes"]),
         tests("StoreTests", ["Store", "Wire", "Bytes"]),
     ]
 )
