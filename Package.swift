@@ -36,6 +36,7 @@ let package = Package(
         module("Crypto", ["Bytes", "COpenSSL"]),
         module("Net", ["Bytes", "CLinux", "COpenSSL"]),
         module("Store", ["Bytes", "Wire", "CSQLite"]),
+        module("WebSocketTransport", ["Bytes", "WebSocket", "Net"]),
 
         tests("BytesTests", ["Bytes"]),
         tests("WebSocketTests", ["WebSocket", "Bytes"]),
@@ -43,5 +44,6 @@ let package = Package(
         tests("CryptoTests", ["Crypto", "Bytes"]),
         tests("NetTests", ["Net", "Bytes"]),
         tests("StoreTests", ["Store", "Wire", "Bytes"]),
+        tests("WebSocketTransportTests", ["WebSocketTransport", "WebSocket", "Net", "Bytes"]),
     ]
 )

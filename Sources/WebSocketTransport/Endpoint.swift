@@ -1,0 +1,246 @@
+package import Bytes
+package import Net
+package import WebSocket
+
+/// One WebSocket connection: a stream, and the machine that speaks the protocol on it. Lives on the stream's loop; keep
+/// it while it is used, for neither loop nor stream does.
+///
+/// It watches over the handshakes and over messages that do not end. Whether a silent peer still lives is the caller's
+/// question: look at `lastReceived`, `ping`, and `drop` one that stays silent.
+package final class Endpoint: StreamHandler {
+    /// How long the peer may take.
+    package struct Timeouts: Sendable {
+        /// From the first byte being possible to the end of the opening handshake; whole, so trickling does not help.
+        package var openingDurationMax: Duration = .seconds(10)
+        /// From our close frame to the peer's, and then to the end of the transport.
+        package var closingDurationMax: Duration = .seconds(5)
+        /// From the first byte of a message to its last. The longest takes this at 8 KiB a second.
+        package var messageDurationMax: Duration = .seconds(60)
+
+        package init() {}
+    }
+
+    /// Not kept alive by the endpoint.
+    package weak var handler: (any EndpointHandler)?
+    package let stream: Stream
+    /// When bytes last arrived, of whatever kind.
+    package var lastReceived: Instant { stream.lastReceived }
+    /// True while messages may be sent.
+    package var isOpen: Bool { connection.isOpen && !isEnded }
+    /// The subprotocol agreed on, if any.
+    package var subprotocol: String? { connection.subprotocol }
+
+    private var connection: Connection
+    private let timeouts: Timeouts
+    /// Runs during a handshake.
+    private var handshakeTimer: TimerID?
+    /// Runs while a message is unfinished.
+    private var messageTimer: TimerID?
+    private var messageBegan: Instant?
+    private var hasOpened = false
+    /// Set by `drop`; what a handler still would hear is the end.
+    private var isDropped = false
+    /// The handler heard the end.
+    private var isEnded = false
+
+    /// Speaks on a stream that we dialled, which may still be connecting. `host` is what the server is called, with its
+    /// port unless that is 80; `path` begins with `/`. Throws `Misuse` if they cannot stand in a request.
+    package convenience init(
+        dialled stream: Stream, host: String, path: String, subprotocols: [String] = [], limits: Limits = Limits(),
+        timeouts: Timeouts = Timeouts()
+    ) throws(Misuse) {
+        let connection = try Connection.client(host: host, path: path, subprotocols: subprotocols, limits: limits)
+        self.init(stream, connection, timeouts)
+    }
+
+    /// Speaks on a stream just accepted; make it inside the listener's `onAccept`.
+    package convenience init(accepted stream: Stream, limits: Limits = Limits(), timeouts: Timeouts = Timeouts()) {
+        self.init(stream, .server(limits: limits), timeouts)
+    }
+
+    private init(_ stream: Stream, _ connection: Connection, _ timeouts: Timeouts) {
+        self.stream = stream
+        self.connection = connection
+        self.timeouts = timeouts
+        stream.handler = self
+    }
+
+    /// An endpoint that nobody holds can tell nobody anything.
+    deinit {
+        cancelTimers()
+        if !isEnded { stream.close(.local("abandoned")) }
+    }
+
+    // MARK: What the caller does
+
+    /// Server: lets the client in; the endpoint is open when this returns. `subprotocol` is one of those offered. Throws
+    /// `Misuse` if no request waits for an answer.
+    package func accept(subprotocol: String? = nil) throws(Misuse) {
+        try connection.accept(subprotocol: subprotocol)
+        hasOpened = true
+        limitHandshake(to: nil)
+        writeOutput()
+    }
+
+    /// Server: sends the client away. Throws `Misuse` if no request waits for an answer.
+    package func refuse(_ status: HTTPStatus, reason: String) throws(Misuse) {
+        try connection.refuse(status, reason: reason)
+        hangUp(.local("refused: \(reason)"))
+    }
+
+    /// Sends a text message; the bytes are UTF-8. Sent together with all else that is sent in this turn. Too much
+    /// waiting loses the connection as a slow consumer.
+    @discardableResult
+    package func send(text: [UInt8]) -> Admission {
+        perform { connection throws(Misuse) in try connection.send(.text(text)) }
+    }
+
+    /// Server: sends a message that was encoded once for many readers; they share its bytes.
+    @discardableResult
+    package func send(_ frame: EncodedFrame) -> Admission {
+        guard isOpen, connection.side == .server else { return .closed }
+        return stream.write(frame.bytes)
+    }
+
+    /// Sends a ping with at most 125 bytes, which the peer's pong repeats.
+    @discardableResult
+    package func ping(_ payload: [UInt8] = []) -> Admission {
+        perform { connection throws(Misuse) in try connection.send(ping: payload) }
+    }
+
+    /// Starts the closing handshake; messages of the peer may still come, and `endpointClosed` follows. `reason` has at
+    /// most 123 bytes. Before the endpoint is open it drops it.
+    package func close(_ code: CloseCode, reason: String = "") {
+        guard !isEnded, !connection.isClosed else { return }
+        guard connection.isOpen else {
+            // A second call while the first waits for its answer changes nothing.
+            return hasOpened ? () : drop(.local(reason.isEmpty ? "closed" : reason))
+        }
+        perform { connection throws(Misuse) in try connection.close(code, reason: reason) }
+        limitHandshake(to: timeouts.closingDurationMax)
+    }
+
+    /// Cuts the connection without a word, for a peer that would not hear it. `endpointClosed` follows.
+    package func drop(_ reason: CloseReason) {
+        isDropped = true
+        stream.close(reason)
+    }
+
+    @discardableResult
+    private func perform(_ act: (inout Connection) throws(Misuse) -> Void) -> Admission {
+        guard isOpen else { return .closed }
+        do throws(Misuse) {
+            try act(&connection)
+            return writeOutput()
+        } catch {
+            // A bug of ours, such as text that is not UTF-8. The peer is told that it is not its fault; it dials again.
+            try? connection.close(.internalError)
+            limitHandshake(to: timeouts.closingDurationMax)
+            writeOutput()
+            return .closed
+        }
+    }
+
+    @discardableResult
+    private func writeOutput() -> Admission {
+        let output = connection.takeOutput()
+        return output.isEmpty ? .queued : stream.write(output)
+    }
+
+    // MARK: What the stream tells
+
+    package func streamOpened(_ stream: Stream) {
+        limitHandshake(to: timeouts.openingDurationMax)
+        writeOutput()
+    }
+
+    package func stream(_ stream: Stream, received bytes: UnsafeRawBufferPointer) {
+        let events = connection.receive(bytes)
+        writeOutput()
+        watchMessage(after: events)
+        for event in events {
+            guard !isDropped else { return }
+            handle(event)
+        }
+    }
+
+    package func streamDrained(_ stream: Stream) { handler?.endpointDrained(self) }
+
+    package func streamClosed(_ stream: Stream, reason: CloseReason) {
+        _ = connection.transportEnded()
+        end(hasOpened ? .lost(reason) : .notOpened(reason))
+    }
+
+    private func handle(_ event: Event) {
+        switch event {
+        case .opening(let request): handler?.endpoint(self, asked: request)
+        case .opened:
+            hasOpened = true
+            limitHandshake(to: nil)
+            handler?.endpointOpened(self)
+        case .message(let message): handler?.endpoint(self, received: message)
+        case .ping(let payload): handler?.endpoint(self, pinged: payload)
+        case .pong(let payload): handler?.endpoint(self, ponged: payload)
+        case .refusedOpening(let fault):
+            hangUp(.local("opening handshake failed: \(fault.reason)"))
+            end(.refused(fault))
+        case .closed(let code, let reason, let wasClean):
+            hangUp(.local("closed \(code.map { String($0.rawValue) } ?? "without a code")"), wasClean: wasClean)
+            end(.closed(code: code, reason: reason, wasClean: wasClean))
+        }
+    }
+
+    /// RFC 6455 §7.1.1: after clean closing the server ends the transport, and a client gives it time to. The stream
+    /// does that without us.
+    private func hangUp(_ reason: CloseReason, wasClean: Bool = false) {
+        cancelTimers()
+        writeOutput()
+        let finishesFirst = connection.side == .server || !wasClean
+        stream.closeAfterFlush(within: timeouts.closingDurationMax, reason: reason, finishesFirst: finishesFirst)
+    }
+
+    private func end(_ ending: Ending) {
+        guard !isEnded else { return }
+        isEnded = true
+        cancelTimers()
+        handler?.endpointClosed(self, ending)
+        handler = nil
+    }
+
+    // MARK: Time
+
+    private func limitHandshake(to duration: Duration?) {
+        if let handshakeTimer { stream.loop.cancel(handshakeTimer) }
+        handshakeTimer = duration.map { duration in
+            stream.loop.schedule(after: duration) { [weak self] in self?.drop(.timedOut) }
+        }
+    }
+
+    /// One timer serves all messages of the connection: when it fires, it looks how old the unfinished one is.
+    private func watchMessage(after events: [Event]) {
+        guard connection.hasUnfinishedMessage else { return messageBegan = nil }
+        let isAnother = events.contains { if case .message = $0 { true } else { false } }
+        if messageBegan == nil || isAnother { messageBegan = stream.loop.now }
+        if messageTimer == nil { checkMessage(after: timeouts.messageDurationMax) }
+    }
+
+    private func checkMessage(after duration: Duration) {
+        messageTimer = stream.loop.schedule(after: duration) { [weak self] in
+            guard let self else { return }
+            self.messageTimer = nil
+            guard let began = self.messageBegan else { return }
+            let left = self.timeouts.messageDurationMax - self.stream.loop.now.since(began)
+            if left > .zero {
+                self.checkMessage(after: left)
+            } else {
+                self.close(.policyViolation, reason: "message unfinished for too long")
+            }
+        }
+    }
+
+    private func cancelTimers() {
+        limitHandshake(to: nil)
+        if let messageTimer { stream.loop.cancel(messageTimer) }
+        messageTimer = nil
+    }
+}
