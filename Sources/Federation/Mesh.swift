@@ -1,0 +1,212 @@
+package import Bytes
+package import Wire
+
+/// All links of this node and the streams they carry. Pure: a driver feeds events and performs the actions in order.
+package struct Mesh: Sendable {
+    let identity: LinkIdentity
+    let epoch: Epoch
+    /// Servers in the order of their names, so that a run can be repeated exactly.
+    let order: [ServerName]
+    var peers: [ServerName: Peer] = [:]
+    var links: [LinkID: LinkMachine] = [:]
+    /// Our own people who are online.
+    var people: [UserName: LocalPerson] = [:]
+    private var lastLink: UInt64 = 0
+    private var wakeAt: Instant?
+    private var isServing = false
+    package let routing: Routing
+
+    /// Accepted links that are not proven yet: many times the peers that a node has, and little memory.
+    package static let unprovenCountMax = 256
+
+    /// - Parameters:
+    ///   - epoch: of this node's store.
+    ///   - records: what the store holds of each peer; none for a new one.
+    package init(identity: LinkIdentity, epoch: Epoch, peers setups: [PeerSetup], records: [ServerName: PeerRecord]) {
+        self.identity = identity
+        self.epoch = epoch
+        routing = Routing(own: identity.name, peers: setups)
+        for setup in setups where setup.name != identity.name && peers[setup.name] == nil {
+            let record = records[setup.name] ?? PeerRecord()
+            peers[setup.name] = Peer(setup, own: identity.name, epoch: epoch, record)
+        }
+        order = peers.keys.sorted()
+    }
+
+    /// Makes an id for a connection that the listener accepted; nil if too many wait to be proven.
+    package mutating func accept(at now: Instant) -> (link: LinkID, actions: [MeshAction])? {
+        guard isServing, links.values.count(where: { !$0.isProven && $0.dialled == nil }) < Mesh.unprovenCountMax else {
+            return nil
+        }
+        let id = addLink(to: nil, at: now)
+        return (id, wake(links[id]?.deadline))
+    }
+
+    package mutating func handle(
+        _ event: MeshEvent, at now: Instant, using random: inout some RandomNumberGenerator
+    ) -> [MeshAction] {
+        // A timer that was overtaken by an earlier one finds nothing to do, and must not start another.
+        if case .tick = event, let wakeAt, now < wakeAt { return [] }
+        var actions: [MeshAction] = []
+        let (server, link) = subject(of: event)
+        apply(event, at: now, &random, &actions)
+        guard server != nil || link != nil else { return finish(order, at: now, actions) + wake(unclaimedDeadline) }
+        // A hello may just have said whose link this is.
+        let name = server ?? link.flatMap { links[$0]?.peer }
+        actions = finish(name.map { [$0] } ?? [], at: now, actions)
+        return actions + wake(link.flatMap { links[$0]?.deadline })
+    }
+
+    private mutating func apply(
+        _ event: MeshEvent, at now: Instant, _ random: inout some RandomNumberGenerator, _ actions: inout [MeshAction]
+    ) {
+        switch event {
+        case .started: start(&actions)
+        case .tick: tick(at: now, &random, &actions)
+        case .draining(let retrySeconds): drain(retrySeconds, &actions)
+        case .opened, .received, .unreadable, .heard, .closed, .signed, .verified:
+            applyToLink(event, at: now, &random, &actions)
+        case .keysAnswer(let id, let ref, let user, let devices, let refusal):
+            guard let name = links[id]?.peer, peers[name]?.link?.id == id else { return }
+            guard peers[name]?.link?.requests.answers(ref) ?? false else { return }
+            let few = Array(devices.prefix(DeviceKey.devicesPerAccountMax))
+            actions.append(.send(id, .keys(ref: ref, user: user, devices: few, refusal: refusal)))
+        case .askKeys(let address, let token):
+            let refusal = Refusal(.unknownServer, "this node knows no server named \(address.server)")
+            let answer = peers[address.server]?.askKeys(address.user, token: token, at: now)
+            actions.append(answer ?? .keysFound(token: token, address, [], refusal))
+        case .presence(let changes):
+            for person in changes { people[person.user] = person.isOnline ? person : nil }
+            for name in order { peers[name]?.link?.feed?.changed(changes.map(\.user), people) }
+        case .pinned, .queued, .outboxRead, .rewound, .committed, .commitFailed, .refusalsRead:
+            applyToStream(event, at: now, &random, &actions)
+        }
+    }
+
+    /// What the store answers or reports.
+    private mutating func applyToStream(
+        _ event: MeshEvent, at now: Instant, _ random: inout some RandomNumberGenerator, _ actions: inout [MeshAction]
+    ) {
+        switch event {
+        case .pinned(let name, let key):
+            actions.append(.note(.pinned(name, key)))
+            guard let id = peers[name]?.dialling, let steps = links[id]?.pinned() else { return }
+            perform(steps, on: id, at: now, &random, &actions)
+        case .queued(let name, let through): actions += peers[name]?.queued(through: through) ?? []
+        case .outboxRead(let name, let after, let rows, let hasMore):
+            actions += peers[name]?.outboxRead(after: after, rows, hasMore: hasMore) ?? []
+        case .rewound(let name, let epoch, let first):
+            do throws(Refusal) { actions += try peers[name]?.rewound(epoch, first: first) ?? [] } catch {
+                closeLink(to: name, error, at: now, &random, &actions)
+            }
+        case .committed(let name, let epoch, let through, let refused):
+            actions += peers[name]?.committed(epoch, through: through, refused: refused) ?? []
+        case .commitFailed(let name, let epoch, _):
+            peers[name]?.inbound.commitFailed(epoch)
+            let reason = Refusal(.storeFailed, "the store of \(identity.name) cannot take messages now")
+            closeLink(to: name, reason, at: now, &random, &actions)
+        case .refusalsRead(let name, let epoch, let after, let through, let refusals, let hasMore):
+            let answer = peers[name]?.refusalsRead(epoch, after: after, through: through, refusals, hasMore: hasMore)
+            actions += answer ?? []
+        default: break
+        }
+    }
+
+    private mutating func closeLink(
+        to name: ServerName, _ reason: Refusal, at now: Instant, _ random: inout some RandomNumberGenerator,
+        _ actions: inout [MeshAction]
+    ) {
+        guard let id = peers[name]?.link?.id else { return }
+        close(id, reason, at: now, &random, &actions)
+    }
+
+    private mutating func start(_ actions: inout [MeshAction]) {
+        isServing = true
+        for name in order {
+            guard let peer = peers[name], let key = peer.setup.key, let pin = peer.pin, key != pin else { continue }
+            actions.append(.note(.setupKeyBeatsPin(name)))
+        }
+    }
+
+    private mutating func tick(
+        at now: Instant, _ random: inout some RandomNumberGenerator, _ actions: inout [MeshAction]
+    ) {
+        wakeAt = nil
+        for id in links.keys.sorted() {
+            do throws(Refusal) {
+                let steps = try links[id]?.tick(at: now) ?? []
+                perform(steps, on: id, at: now, &random, &actions)
+            } catch { close(id, error, at: now, &random, &actions) }
+        }
+    }
+
+    private mutating func drain(_ retrySeconds: Int64, _ actions: inout [MeshAction]) {
+        isServing = false
+        let reason = Refusal(.draining, "\(identity.name) is going down; come back in \(retrySeconds) s")
+        for id in links.keys.sorted() {
+            if links[id]?.isProven ?? false { actions.append(.send(id, .closing(retrySeconds: retrySeconds))) }
+            actions.append(.close(id, reason))
+        }
+        links = [:]
+        for name in order {
+            peers[name]?.dialling = nil
+            actions += peers[name]?.linkDown(reason, isReplaced: false) ?? []
+        }
+    }
+
+    // MARK: What is due
+
+    private func subject(of event: MeshEvent) -> (server: ServerName?, link: LinkID?) {
+        switch event {
+        case .started, .tick, .draining, .presence: (nil, nil)
+        case .opened(let id, _), .received(let id, _), .unreadable(let id, _), .heard(let id), .closed(let id, _),
+            .signed(let id, _), .verified(let id, _), .keysAnswer(let id, _, _, _, _):
+            (links[id]?.peer, id)
+        case .askKeys(let address, _): (address.server, nil)
+        case .pinned(let name, _), .queued(let name, _), .outboxRead(let name, _, _, _), .rewound(let name, _, _),
+            .committed(let name, _, _, _), .commitFailed(let name, _, _), .refusalsRead(let name, _, _, _, _, _):
+            (name, nil)
+        }
+    }
+
+    /// Does what has become due for these servers, and asks for the next tick.
+    private mutating func finish(_ names: [ServerName], at now: Instant, _ actions: [MeshAction]) -> [MeshAction] {
+        var actions = actions
+        var earliest: Instant?
+        for name in names {
+            if let dialAt = peers[name]?.dialAt, dialAt <= now, isServing, let address = peers[name]?.setup.address {
+                let id = addLink(to: name, at: now)
+                peers[name]?.dialling = id
+                actions.append(.dial(id, name, address: address))
+            }
+            actions += peers[name]?.tick(people, at: now) ?? []
+            for deadline in deadlines(of: name) { earliest = min(earliest ?? deadline, deadline) }
+        }
+        return actions + wake(earliest)
+    }
+
+    /// Of accepted links, which are no server's until they are proven.
+    private var unclaimedDeadline: Instant? {
+        links.values.filter { $0.dialled == nil && !$0.isProven }.map(\.deadline).min()
+    }
+
+    private func deadlines(of name: ServerName) -> [Instant] {
+        guard let peer = peers[name] else { return [] }
+        let ids = [peer.dialling, peer.link?.id].compactMap { $0 }
+        let dialAt = isServing ? peer.dialAt : nil
+        return [dialAt, peer.deadline].compactMap { $0 } + ids.compactMap { links[$0]?.deadline }
+    }
+
+    private mutating func wake(_ instant: Instant?) -> [MeshAction] {
+        guard let instant, instant < wakeAt ?? Instant(nanoseconds: .max) else { return [] }
+        wakeAt = instant
+        return [.wake(at: instant)]
+    }
+
+    private mutating func addLink(to server: ServerName?, at now: Instant) -> LinkID {
+        lastLink += 1
+        let id = LinkID(value: lastLink)
+        links[id] = LinkMachine(id: id, dialled: server, at: now)
+        return id
+    }
+}

@@ -1,0 +1,197 @@
+package import Bytes
+package import Wire
+
+/// One server that this node exchanges messages with, from `setup.json`.
+package struct PeerSetup: Hashable, Sendable {
+    package let name: ServerName
+    /// Where to dial, as the driver understands it; nil for a server that only dials us.
+    package let address: String?
+    /// The key that `setup.json` names. It beats a pin.
+    package let key: IdentityKey?
+    /// False where the entry asks for TLS: such a server is neither dialled nor accepted nor routed to in plaintext.
+    package let isDialable: Bool
+
+    package init(name: ServerName, address: String?, key: IdentityKey? = nil, isDialable: Bool = true) {
+        self.name = name
+        self.address = address
+        self.key = key
+        self.isDialable = isDialable
+    }
+}
+
+/// Names one connection to a peer for as long as the process lives. Only `Mesh` makes them, so they never clash.
+package struct LinkID: Hashable, Comparable, Sendable {
+    package let value: UInt64
+
+    package static func < (left: LinkID, right: LinkID) -> Bool { left.value < right.value }
+}
+
+/// What a link runs over; both sides sign it.
+package struct LinkChannel: Hashable, Sendable {
+    /// `ws` or `wss`.
+    package let transport: String
+    /// The TLS exporter, or the word `plaintext`.
+    package let binding: [UInt8]
+
+    package init(transport: String, binding: [UInt8]) {
+        self.transport = transport
+        self.binding = binding
+    }
+
+    package static let plaintext = LinkChannel(transport: "ws", binding: Array("plaintext".utf8))
+}
+
+/// One of this node's own people as its peers are to see them.
+package struct LocalPerson: Hashable, Sendable {
+    package let user: UserName
+    package let isOnline: Bool
+    /// At most `DeviceKey.devicesPerAccountMax`; what is beyond is not told.
+    package let devices: [DeviceKey]
+
+    package init(user: UserName, isOnline: Bool, devices: [DeviceKey]) {
+        self.user = user
+        self.isOnline = isOnline
+        self.devices = Array(devices.prefix(DeviceKey.devicesPerAccountMax))
+    }
+}
+
+/// What the store holds of the two streams between this node and one peer when the node starts.
+package struct PeerRecord: Hashable, Sendable {
+    /// The key pinned at first use.
+    package let pin: IdentityKey?
+    /// The peer's epoch as the last `rewind` recorded it.
+    package let peerEpoch: Epoch?
+    /// Everything up to here in our stream is acknowledged; 0 if nothing is.
+    package let acknowledged: Int64
+    /// The last sequence number given out in our stream; 0 if none was.
+    package let last: Int64
+    /// How far the peer's stream is committed here.
+    package let received: StreamPosition.Received?
+
+    package init(
+        pin: IdentityKey? = nil, peerEpoch: Epoch? = nil, acknowledged: Int64 = 0, last: Int64 = 0,
+        received: StreamPosition.Received? = nil
+    ) {
+        self.pin = pin
+        self.peerEpoch = peerEpoch
+        self.acknowledged = acknowledged
+        self.last = last
+        self.received = received
+    }
+}
+
+/// One place of our stream as the store holds it. `envelope` is nil where the record is damaged or has expired.
+package struct OutboxRow: Hashable, Sendable {
+    package let seq: Int64
+    package let envelope: Envelope?
+
+    package init(seq: Int64, envelope: Envelope?) {
+        self.seq = seq
+        self.envelope = envelope
+    }
+}
+
+/// What happened. Every answer to an action comes back as one of these; those of the store in the order of the actions.
+package enum MeshEvent: Sendable {
+    /// The node serves: begin to dial.
+    case started
+    /// The WebSocket of a dialled or accepted link is open.
+    case opened(LinkID, LinkChannel)
+    case received(LinkID, LinkMessage)
+    /// A message came that `Wire` could not read.
+    case unreadable(LinkID, Refusal)
+    /// A pong, or any other sign of life.
+    case heard(LinkID)
+    /// The link is gone or was never reached. The refusal is the close reason the peer gave, if it is one of ours.
+    case closed(LinkID, Refusal?)
+    /// Answers `sign`.
+    case signed(LinkID, signature: [UInt8])
+    /// Answers `verify`.
+    case verified(LinkID, Bool)
+    /// Answers `pin`: the key is durable.
+    case pinned(ServerName, IdentityKey)
+    /// The store committed rows of our stream up to `through`.
+    case queued(ServerName, through: Int64)
+    /// Answers `readOutbox` with the rows behind `after`, in order. `hasMore` says that another read would find some.
+    case outboxRead(ServerName, after: Int64, [OutboxRow], hasMore: Bool)
+    /// Answers `rewind`: our stream may now be sent from `first` on.
+    case rewound(ServerName, Epoch, first: Int64)
+    /// Places of the peer's stream up to `through` are durable; those in `refused` as refusals, from whatever cause.
+    case committed(ServerName, Epoch, through: Int64, refused: [StreamRefusal])
+    /// The store could commit neither `seq` nor anything behind it.
+    case commitFailed(ServerName, Epoch, seq: Int64)
+    /// Answers `readRefusals`; `hasMore` if the range holds more than these.
+    case refusalsRead(ServerName, Epoch, after: Int64, through: Int64, [StreamRefusal], hasMore: Bool)
+    /// People of this node whose presence or devices changed.
+    case presence([LocalPerson])
+    /// One of our sessions wants the device keys of somebody on another server.
+    case askKeys(Address, token: UInt64)
+    /// Answers `findKeys`.
+    case keysAnswer(LinkID, ref: Int64, user: UserName, devices: [DeviceKey], refusal: Refusal?)
+    /// The instant of the last `wake` has come. Ticks too many do no harm.
+    case tick
+    /// The node is going down.
+    case draining(retrySeconds: Int64)
+}
+
+/// What the driver does, in the order given.
+package enum MeshAction: Hashable, Sendable {
+    case dial(LinkID, ServerName, address: String)
+    case send(LinkID, LinkMessage)
+    /// A WebSocket ping.
+    case ping(LinkID)
+    /// Close the link with this reason and forget it. No `closed` need follow.
+    case close(LinkID, Refusal)
+    /// Sign with this server's key; answered by `signed`.
+    case sign(LinkID, [UInt8])
+    /// Answered by `verified`.
+    case verify(LinkID, IdentityKey, [UInt8], signature: [UInt8])
+    /// Make the peer's key durable; answered by `pinned`.
+    case pin(ServerName, IdentityKey)
+    /// The peer's stream goes on at `first` under this epoch: nothing before it will come any more. No answer. Harmless
+    /// if the stored position under the same epoch is already at `first` - 1 or beyond.
+    case beginInbound(ServerName, Epoch, first: Int64)
+    /// Commit one place of the peer's stream, in order; with a refusal, only the refusal. Answered by `committed`, one
+    /// for many, or `commitFailed`.
+    case commit(ServerName, Epoch, seq: Int64, Envelope, refusal: Refusal?)
+    /// The same for a place that holds nothing, or with a refusal: nothing that can be read.
+    case commitSkip(ServerName, Epoch, seq: Int64, refusal: Refusal? = nil)
+    /// Read at most `countMax` rows behind `after`; stop before `bytesMax` bytes but give at least one row. Answered by
+    /// `outboxRead`.
+    case readOutbox(ServerName, after: Int64, countMax: Int, bytesMax: Int)
+    /// The peer has everything up to `through`, but for the refused ones. No answer.
+    case acknowledge(ServerName, through: Int64, refused: [StreamRefusal])
+    /// The peer's store is in this epoch, new to us: record it and make kept rows that were acknowledged sendable
+    /// again. Answered by `rewound`.
+    case rewind(ServerName, Epoch)
+    /// Read stored refusals of the peer's stream with `after` < seq <= `through`, in order. Those up to `after` are no
+    /// longer needed. Answered by `refusalsRead`.
+    case readRefusals(ServerName, Epoch, after: Int64, through: Int64, countMax: Int)
+    /// Presence of people of other servers changed.
+    case people([Person])
+    /// The peer wants the keys of one of our people; answered by `keysAnswer`.
+    case findKeys(LinkID, ref: Int64, UserName)
+    /// Answers `askKeys`, with the keys last known where the peer cannot be asked and some are known.
+    case keysFound(token: UInt64, Address, [DeviceKey], Refusal?)
+    /// Send `tick` at this instant, in place of any later one.
+    case wake(at: Instant)
+    case note(MeshNote)
+}
+
+/// Occurrences with a name, for the log and its counters.
+package enum MeshNote: Hashable, Sendable {
+    case linkUp(ServerName, LinkID)
+    /// A proven link ended; the refusal says why if anybody said so.
+    case linkDown(ServerName, LinkID, Refusal?)
+    /// A link was closed by us before it was proven. The name is what the other side claims.
+    case linkRefused(ServerName?, LinkID, Refusal)
+    case pinned(ServerName, IdentityKey)
+    /// An alarm: somebody claims this name with another key.
+    case keyChanged(ServerName, offered: IdentityKey)
+    /// `setup.json` names another key than the pinned one, and wins.
+    case setupKeyBeatsPin(ServerName)
+    /// The peer's store is new or was restored.
+    case peerRestored(ServerName, Epoch)
+    case itemRefused(ServerName, seq: Int64, Refusal.Code)
+    case ignored(ServerName, Refusal.Code)
+}

@@ -1,0 +1,261 @@
+import Bytes
+import Wire
+
+/// One server name: who it is, the link that carries its streams, and what outlives the link. The dials are `Mesh`'s.
+struct Peer: Sendable {
+    /// The proven link in use.
+    struct Link: Sendable {
+        let id: LinkID
+        let isDialledByUs: Bool
+        let provenAt: Instant
+        /// The peer has said resume; nil feed until then.
+        var feed: PresenceFeed?
+        var requests = KeyRequests()
+        /// It took something from us.
+        var hasDelivered = false
+    }
+
+    let setup: PeerSetup
+    let own: ServerName
+    let epoch: Epoch
+    var pin: IdentityKey?
+    var backoff = Backoff()
+    /// The link that we dial and that is not proven yet.
+    var dialling: LinkID?
+    var link: Link?
+    var outbox: Outbox
+    var inbound: InboundStream
+    var presence: RemotePresence
+    var peerEpoch: Epoch?
+    /// What the peer had of our stream when it showed a new epoch; the stream waits until the store has rewound.
+    var rewinding: (epoch: Epoch, position: Int64?)?
+    var claimedAt: Instant?
+    var lastError: Refusal?
+
+    /// A link that stood this long, or delivered something, was a success.
+    static let successDuration: Duration = .seconds(10)
+    /// Anybody can claim a name, so claims make us dial no oftener.
+    static let claimInterval: Duration = .seconds(10)
+
+    init(_ setup: PeerSetup, own: ServerName, epoch: Epoch, _ record: PeerRecord) {
+        self.setup = setup
+        self.own = own
+        self.epoch = epoch
+        pin = record.pin
+        outbox = Outbox(acknowledged: record.acknowledged, last: record.last)
+        inbound = InboundStream(stored: record.received)
+        presence = RemotePresence(server: setup.name)
+        peerEpoch = record.peerEpoch
+    }
+
+    var name: ServerName { setup.name }
+    var key: IdentityKey? { setup.key ?? pin }
+
+    var deadline: Instant? {
+        [link?.feed?.dueAt, link?.requests.deadline].compactMap { $0 }.min()
+    }
+
+    /// When to dial; nil if there is no need or no way.
+    var dialAt: Instant? {
+        guard link == nil, dialling == nil, setup.isDialable, setup.address != nil else { return nil }
+        return backoff.notBefore ?? Instant(nanoseconds: .min)
+    }
+
+    // MARK: Links come and go
+
+    mutating func linkUp(_ id: LinkID, isDialledByUs: Bool, at now: Instant) -> [MeshAction] {
+        link = Link(id: id, isDialledByUs: isDialledByUs, provenAt: now)
+        presence.linked()
+        backoff.wake()
+        lastError = nil
+        return [.note(.linkUp(name, id)), .send(id, resume())]
+    }
+
+    /// - Parameter isReplaced: true if another link takes over at once, so that nobody becomes unknown.
+    mutating func linkDown(_ reason: Refusal?, isReplaced: Bool) -> [MeshAction] {
+        guard var ended = link else { return [] }
+        link = nil
+        rewinding = nil
+        outbox.end()
+        inbound.end()
+        lastError = reason
+        var actions: [MeshAction] = [.note(.linkDown(name, ended.id, reason))]
+        actions += ended.requests.end().map { lastKnown($0.user, $0.token, Peer.notLinked) }
+        let changes = isReplaced ? [] : presence.lost()
+        return changes.isEmpty ? actions : actions + [.people(changes)]
+    }
+
+    func resume() -> LinkMessage {
+        .resume(StreamPosition(epoch: epoch, first: outbox.first, received: inbound.stored))
+    }
+
+    // MARK: What the peer says
+
+    mutating func receive(
+        _ message: LinkMessage, _ people: [UserName: LocalPerson], at now: Instant
+    ) throws(Refusal) -> [MeshAction] {
+        switch message {
+        case .resume(let position): return try resumed(position, people, at: now)
+        case .envelope(let seq, let envelope): return try receive(seq, envelope)
+        case .skip(let seq, let refusal): return perform(try inbound.receive(seq: seq, bytes: 0), nil, refusal)
+        case .acknowledgement(let through, let refused):
+            // Before the rewind is done they concern the stream as it was; the second resume is answered afresh.
+            guard rewinding == nil else { return [] }
+            let steps = try outbox.acknowledge(through: through, refused: refused)
+            if !steps.isEmpty { link?.hasDelivered = true }
+            return perform(steps)
+        case .presence(let page):
+            let changes = try presence.receive(page)
+            return changes.isEmpty ? [] : [.people(changes)]
+        case .keysWanted(let ref, let user): return try keysWanted(ref, user)
+        case .keys(let ref, let user, let devices, let refusal): return try keys(ref, user, devices, refusal)
+        case .hello, .proof, .closing: return []
+        }
+    }
+
+    private mutating func resumed(
+        _ position: StreamPosition, _ people: [UserName: LocalPerson], at now: Instant
+    ) throws(Refusal) -> [MeshAction] {
+        let isFirst = link?.feed == nil
+        var actions = perform(inbound.resume(epoch: position.epoch, first: position.first), nil, nil)
+        guard isFirst else { return actions }
+        link?.feed = PresenceFeed(people, at: now)
+        let received = position.received.flatMap { $0.epoch == epoch ? $0.through : nil }
+        if position.epoch == peerEpoch {
+            actions += perform(try outbox.begin(at: received))
+        } else {
+            if peerEpoch != nil { actions.append(.note(.peerRestored(name, position.epoch))) }
+            rewinding = (position.epoch, received)
+            actions.append(.rewind(name, position.epoch))
+        }
+        return actions
+    }
+
+    private mutating func receive(_ seq: Int64, _ envelope: Envelope) throws(Refusal) -> [MeshAction] {
+        let steps = try inbound.receive(seq: seq, bytes: envelope.linkBytes)
+        return perform(steps, envelope, refusal(of: envelope))
+    }
+
+    /// What a link may say (design decision D6). A refused place is consumed all the same, so it blocks nothing.
+    private func refusal(of envelope: Envelope) -> Refusal? {
+        guard envelope.from.server == name else {
+            return Refusal(.forgedFrom, "\(name) cannot speak for people of \(envelope.from.server)")
+        }
+        guard case .direct(let address) = envelope.to, address.server != own else { return nil }
+        return Refusal(.notForUs, "\(own) passes nothing on to \(address.server)")
+    }
+
+    // MARK: What the store says
+
+    mutating func queued(through: Int64) -> [MeshAction] { perform(outbox.queued(through: through)) }
+
+    mutating func outboxRead(after: Int64, _ rows: [OutboxRow], hasMore: Bool) -> [MeshAction] {
+        perform(outbox.read(after: after, rows, hasMore: hasMore))
+    }
+
+    mutating func committed(_ epoch: Epoch, through: Int64, refused: [StreamRefusal]) -> [MeshAction] {
+        perform(inbound.committed(epoch, through: through, refused: refused), nil, nil)
+    }
+
+    mutating func refusalsRead(
+        _ epoch: Epoch, after: Int64, through: Int64, _ refusals: [StreamRefusal], hasMore: Bool
+    ) -> [MeshAction] {
+        perform(inbound.refusalsRead(epoch, after: after, through: through, refusals, hasMore: hasMore), nil, nil)
+    }
+
+    /// The store has made its kept rows sendable again: the peer hears where the stream begins now, then the stream.
+    mutating func rewound(_ epoch: Epoch, first: Int64) throws(Refusal) -> [MeshAction] {
+        guard peerEpoch != epoch else { return [] }
+        peerEpoch = epoch
+        outbox.rewound(first: first)
+        guard let link, let waiting = rewinding, waiting.epoch == epoch else { return [] }
+        rewinding = nil
+        return [.send(link.id, resume())] + perform(try outbox.begin(at: waiting.position))
+    }
+
+    // MARK: Keys
+
+    mutating func askKeys(_ user: UserName, token: UInt64, at now: Instant) -> MeshAction {
+        guard link?.feed != nil, let id = link?.id else { return lastKnown(user, token, Peer.notLinked) }
+        guard let message = link?.requests.ask(user, token: token, at: now) else {
+            return lastKnown(user, token, Refusal(.busy, "too many questions for keys wait for their answer"))
+        }
+        return .send(id, message)
+    }
+
+    private mutating func keysWanted(_ ref: Int64, _ user: UserName) throws(Refusal) -> [MeshAction] {
+        guard let id = link?.id else { return [] }
+        guard try link?.requests.wants(ref) ?? false else {
+            let refusal = Refusal(.busy, "at most \(KeyRequests.countMax) questions may wait for their answer")
+            return [.send(id, .keys(ref: ref, user: user, devices: [], refusal: refusal))]
+        }
+        return [.findKeys(id, ref: ref, user)]
+    }
+
+    private mutating func keys(
+        _ ref: Int64, _ user: UserName, _ devices: [DeviceKey], _ refusal: Refusal?
+    ) throws(Refusal) -> [MeshAction] {
+        guard devices.count <= DeviceKey.devicesPerAccountMax else {
+            throw Refusal(.tooManyDevices, "a person has at most \(DeviceKey.devicesPerAccountMax) devices")
+        }
+        guard let request = link?.requests.answered(ref) else { return [.note(.ignored(name, .timedOut))] }
+        guard request.user == user else { throw Refusal(.badValue, "the answer names somebody else than the question") }
+        let address = Address(user: user, server: name)
+        return [.keysFound(token: request.token, address, devices, refusal)]
+    }
+
+    private func lastKnown(_ user: UserName, _ token: UInt64, _ refusal: Refusal) -> MeshAction {
+        let keys = presence.keys(of: user)
+        let address = Address(user: user, server: name)
+        return .keysFound(token: token, address, keys, keys.isEmpty ? refusal : nil)
+    }
+
+    private static let notLinked = Refusal(.timedOut, "there is no link to that server now; try again later")
+
+    // MARK: Time
+
+    mutating func tick(_ people: [UserName: LocalPerson], at now: Instant) -> [MeshAction] {
+        guard let id = link?.id else { return [] }
+        var actions: [MeshAction] = []
+        if let page = link?.feed?.page(of: own, people, at: now) { actions.append(.send(id, .presence(page))) }
+        for request in link?.requests.expired(at: now) ?? [] {
+            let refusal = Refusal(.timedOut, "that server did not answer in time; try again later")
+            actions.append(lastKnown(request.user, request.token, refusal))
+        }
+        return actions
+    }
+
+    // MARK: Steps of the streams
+
+    private func perform(_ steps: [Outbox.Step]) -> [MeshAction] {
+        steps.compactMap { step in
+            switch step {
+            case .send(let message): link.map { .send($0.id, message) }
+            case .read(let after, let countMax, let bytesMax):
+                .readOutbox(name, after: after, countMax: countMax, bytesMax: bytesMax)
+            case .acknowledge(let through, let refused): .acknowledge(name, through: through, refused: refused)
+            }
+        }
+    }
+
+    /// - Parameter envelope: what to commit; nil for a place that holds nothing, or nothing that can be read.
+    private func perform(_ steps: [InboundStream.Step], _ envelope: Envelope?, _ refusal: Refusal?) -> [MeshAction] {
+        var actions: [MeshAction] = []
+        for step in steps {
+            switch step {
+            case .begin(let epoch, let first): actions.append(.beginInbound(name, epoch, first: first))
+            case .commit(let epoch, let seq):
+                if let refusal { actions.append(.note(.itemRefused(name, seq: seq, refusal.code))) }
+                actions.append(
+                    envelope.map { .commit(name, epoch, seq: seq, $0, refusal: refusal) }
+                        ?? .commitSkip(name, epoch, seq: seq, refusal: refusal))
+            case .readRefusals(let epoch, let after, let through):
+                actions.append(
+                    .readRefusals(
+                        name, epoch, after: after, through: through, countMax: InboundStream.refusalsPerReadMax))
+            case .send(let message): if let link { actions.append(.send(link.id, message)) }
+            }
+        }
+        return actions
+    }
+}
