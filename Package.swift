@@ -25,6 +25,9 @@ func tests(_ name: String, _ dependencies: [String]) -> Target {
 
 let package = Package(
     name: "postroad",
+    products: [
+        .executable(name: "postroad-node", targets: ["Node"]),
+    ],
     targets: [
         .systemLibrary(name: "CLinux"),
         .systemLibrary(name: "COpenSSL", pkgConfig: "openssl", providers: [.apt(["libssl-dev"])]),
@@ -38,6 +41,7 @@ let package = Package(
         module("Net", ["Bytes", "CLinux", "COpenSSL"]),
         module("Store", ["Bytes", "Wire", "CSQLite"]),
         module("WebSocketTransport", ["Bytes", "WebSocket", "Net"]),
+        program("Node", ["Bytes", "Wire", "WebSocket", "WebSocketTransport", "Net", "Federation", "Store", "Crypto"]),
 
         tests("BytesTests", ["Bytes"]),
         tests("WebSocketTests", ["WebSocket", "Bytes"]),
@@ -47,5 +51,6 @@ let package = Package(
         tests("NetTests", ["Net", "Bytes"]),
         tests("StoreTests", ["Store", "Wire", "Bytes"]),
         tests("WebSocketTransportTests", ["WebSocketTransport", "WebSocket", "Net", "Bytes"]),
+        tests("NodeTests", ["Node", "Wire", "Federation", "Store", "Crypto", "Net", "Bytes"]),
     ]
 )

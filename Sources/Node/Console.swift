@@ -1,0 +1,42 @@
+import Glibc
+import Wire
+
+/// Standard output and error, for the lines that a person or a script waits for.
+enum Console {
+    static func say(_ line: String) { write(line + "\n", to: STDOUT_FILENO) }
+
+    static func complain(_ line: String) { write(line + "\n", to: STDERR_FILENO) }
+
+    private static func write(_ text: String, to descriptor: Int32) {
+        var bytes = Array(text.utf8)[...]
+        while !bytes.isEmpty {
+            let count = bytes.withUnsafeBytes { Glibc.write(descriptor, $0.baseAddress, $0.count) }
+            if count < 0, errno == EINTR { continue }
+            guard count > 0 else { return }
+            bytes = bytes.dropFirst(count)
+        }
+    }
+}
+
+/// A file that a person named, read whole.
+enum NamedFile {
+    static func read(_ path: String, bytesMax: Int) throws(SetupError) -> [UInt8] {
+        let descriptor = open(path, O_RDONLY | O_CLOEXEC)
+        guard descriptor >= 0 else {
+            throw SetupError(file: path, line: nil, text: "cannot be read: \(String(cString: strerror(errno)))")
+        }
+        defer { close(descriptor) }
+        var bytes: [UInt8] = []
+        var chunk = [UInt8](repeating: 0, count: 64 << 10)
+        while bytes.count <= bytesMax {
+            let count = chunk.withUnsafeMutableBytes { Glibc.read(descriptor, $0.baseAddress, $0.count) }
+            if count < 0, errno == EINTR { continue }
+            guard count >= 0 else {
+                throw SetupError(file: path, line: nil, text: "cannot be read: \(String(cString: strerror(errno)))")
+            }
+            guard count > 0 else { return bytes }
+            bytes.append(contentsOf: chunk.prefix(count))
+        }
+        throw SetupError(file: path, line: nil, text: "is longer than \(bytesMax) bytes")
+    }
+}

@@ -1,0 +1,97 @@
+import Federation
+import Net
+import WebSocket
+import WebSocketTransport
+import Wire
+
+/// One WebSocket to a peer. Turns messages into what the mesh understands, and its refusals into close frames.
+final class LinkConnection: EndpointHandler {
+    let endpoint: Endpoint
+    /// nil until the request of an accepted one is let in.
+    private(set) var id: LinkID?
+    private unowned let driver: LinkDriver
+    /// The mesh has forgotten this link; what still happens on it is nobody's business.
+    private var isForgotten = false
+
+    /// The code of every close that carries one of our refusals; those below 4000 belong to others (RFC 6455 §7.4.2).
+    static let refusalCode = CloseCode(rawValue: 4000)
+    /// RFC 6455 §5.5.1: a control frame has 125 bytes, two of which are the code.
+    static let reasonBytesMax = 123
+
+    init(_ endpoint: Endpoint, id: LinkID?, driver: LinkDriver) {
+        self.endpoint = endpoint
+        self.id = id
+        self.driver = driver
+        endpoint.handler = self
+    }
+
+    func send(_ message: LinkMessage) { endpoint.send(text: message.encoded()) }
+
+    /// Closes with a reason of the form `code: text`, which the other side reads back.
+    func close(_ refusal: Refusal) {
+        isForgotten = true
+        let isOrdinary = refusal.code == .draining || refusal.code == .replaced
+        let reason = LinkConnection.shortened("\(refusal.code.rawValue): \(refusal.text)")
+        endpoint.close(isOrdinary ? .goingAway : LinkConnection.refusalCode, reason: reason)
+    }
+
+    // MARK: What the endpoint tells
+
+    func endpoint(_ endpoint: Endpoint, asked request: OpeningRequest) {
+        do throws(Misuse) {
+            if let (status, reason) = driver.objection(to: request, from: endpoint.stream) {
+                return try endpoint.refuse(status, reason: reason)
+            }
+            guard let id = driver.admit(self) else {
+                return try endpoint.refuse(.serviceUnavailable, reason: "too many links wait to be proven; try later")
+            }
+            self.id = id
+            try endpoint.accept()
+            driver.tell(.opened(id, .plaintext))
+        } catch { endpoint.drop(.local("could not answer")) }
+    }
+
+    func endpointOpened(_ endpoint: Endpoint) {
+        if let id { driver.tell(.opened(id, .plaintext)) }
+    }
+
+    func endpoint(_ endpoint: Endpoint, received message: Message) {
+        guard let id, !isForgotten else { return }
+        guard case .text(let bytes) = message else {
+            let refusal = Refusal(.malformedJSON, "a link carries text messages, not binary ones")
+            return driver.tell(.unreadable(id, refusal))
+        }
+        do throws(Refusal) {
+            driver.tell(.received(id, try LinkMessage(decoding: bytes)))
+        } catch { driver.unreadable(id, error) }
+    }
+
+    func endpoint(_ endpoint: Endpoint, pinged payload: [UInt8]) { heard() }
+
+    func endpoint(_ endpoint: Endpoint, ponged payload: [UInt8]) { heard() }
+
+    func endpointDrained(_ endpoint: Endpoint) {}
+
+    func endpointClosed(_ endpoint: Endpoint, _ ending: Ending) {
+        let refusal: Refusal? =
+            if case .closed(_, let reason, _) = ending { LinkConnection.refusal(in: reason) } else { nil }
+        driver.closed(self, ending, refusal, isForgotten: isForgotten)
+    }
+
+    private func heard() {
+        if let id, !isForgotten { driver.tell(.heard(id)) }
+    }
+
+    private static func shortened(_ text: String) -> String {
+        guard text.utf8.count > reasonBytesMax else { return text }
+        return String(decoding: text.utf8.prefix(reasonBytesMax).filter { $0 < 0x80 }, as: UTF8.self)
+    }
+
+    /// The refusal that a peer wrote into its close frame; nil if its reason is in other words.
+    private static func refusal(in reason: String) -> Refusal? {
+        let parts = reason.split(separator: ":", maxSplits: 1)
+        guard let first = parts.first, let code = Refusal.Code(rawValue: String(first)) else { return nil }
+        let text = parts.count == 2 ? String(parts[1].drop { $0 == " " }) : ""
+        return Refusal(code, text)
+    }
+}

@@ -1,0 +1,41 @@
+import Federation
+import Wire
+
+/// How occurrences on links are written to the log.
+extension Log {
+    func write(_ note: MeshNote) {
+        switch note {
+        case .linkUp(let server, _): write(.info, "link up", [("server", server.text)])
+        case .linkDown(let server, _, let refusal):
+            write(.warning, "link down", [("server", server.text)] + Log.members(refusal))
+        case .linkRefused(let server, _, let refusal):
+            write(.warning, "link refused", [("server", server?.text ?? "unknown")] + Log.members(refusal))
+        case .pinned(let server, let key):
+            write(.info, "key pinned at first use", [("server", server.text), ("key", key.text)])
+        case .keyChanged(let server, let offered):
+            write(.alarm, "somebody shows another key", [("server", server.text), ("offered", offered.text)])
+        case .setupKeyBeatsPin(let server):
+            write(.warning, "the setup file names another key than the pinned one, and wins", [("server", server.text)])
+        case .peerRestored(let server, let epoch):
+            write(.warning, "peer has a new store", [("server", server.text), ("epoch", epoch.text)])
+        case .itemRefused(let server, let seq, let code):
+            write(
+                .warning, "message refused", [("server", server.text), ("seq", String(seq)), ("code", code.rawValue)])
+        case .ignored(let server, let code):
+            write(.info, "ignored", [("server", server.text), ("code", code.rawValue)])
+        }
+    }
+
+    private static func members(_ refusal: Refusal?) -> [(String, String)] {
+        guard let refusal else { return [] }
+        return [("code", refusal.code.rawValue), ("reason", refusal.text)]
+    }
+}
+
+extension LinkState {
+    /// One word or two for a list of links.
+    var summary: String {
+        let error = lastError.map { " (\($0.code.rawValue))" } ?? ""
+        return "\(state.rawValue), \(queued) waiting\(error)"
+    }
+}

@@ -1,0 +1,228 @@
+import Bytes
+import Crypto
+import Federation
+import Net
+import Store
+import Wire
+
+/// Joins the hub to the world: events go in, actions are performed in order. Everything here lives on one event loop;
+/// the store and the workers have threads of their own and answer through inboxes.
+final class NodeDriver {
+    let loop: EventLoop
+    let setup: Setup
+    let identity: ServerIdentity
+    let log: Log
+    private var hub: Hub
+    private var store: StoreThread?
+    let accounts: AccountBook
+    private var clients: ClientDriver?
+    private var links: LinkDriver?
+    /// Who waits for an answer of the store, beside the hub.
+    private var askers: [UInt64: (NodeReply) -> Void] = [:]
+    private var lastAsked: UInt64 = 0
+    private var users: [SessionID: UserName] = [:]
+    private var events: [HubEvent] = []
+    /// What the store will be asked when the event at hand is done.
+    private var requests: [(tag: UInt64, NodeRequest)] = []
+    private var isHandling = false
+    private var wakeTimer: TimerID?
+    private var wakeAt: Instant?
+    private var refusalCounts: [Refusal.Code: Int] = [:]
+    private var random = SecureGenerator()
+    private var isDraining = false
+
+    /// Tags of the driver's own requests; the hub's count up from 1.
+    private static let ownTags: UInt64 = 1 << 63
+    /// What clients and peers are told when the node stops.
+    private static let retrySeconds: Int64 = 5
+    /// Design: a stop takes at most 10 s; this leaves room for the store to finish.
+    private static let drainDurationMax: Duration = .seconds(6)
+
+    init(loop: EventLoop, setup: Setup, identity: ServerIdentity, stored: StoredState, log: Log) throws {
+        self.loop = loop
+        self.setup = setup
+        self.identity = identity
+        self.log = log
+        hub = Hub(setup: setup, key: identity.publicKey, stored: stored)
+        accounts = try AccountBook(loop: loop, identity: identity, iterations: setup.passwordIterations)
+    }
+
+    /// Where the store posts its answers.
+    func makeStoreInbox() -> Inbox<[(UInt64, NodeReply)]> {
+        loop.makeInbox { [weak self] batches in
+            for batch in batches { self?.stored(batch) }
+        }
+    }
+
+    /// Serves: listeners first, then the line that says so.
+    func start(
+        store: StoreThread, stored: StoredState, clientAddress: SocketAddress, linkAddress: SocketAddress
+    ) throws {
+        self.store = store
+        let (clients, links) = (ClientDriver(loop: loop, node: self), try LinkDriver(loop: loop, node: self))
+        (self.clients, self.links) = (clients, links)
+        let bound = (try clients.listen(at: clientAddress), try links.listen(at: linkAddress))
+        handle(.accounts(setup.admin.map(\.user)))
+        loadAccounts(stored.accounts)
+        warn()
+        handle(.started)
+        Console.say(
+            "ready \(setup.serverName) clients=\(bound.0) links=\(bound.1) fingerprint=\(identity.publicKey.text)")
+    }
+
+    private func loadAccounts(_ stored: [Account]) {
+        accounts.save = { [unowned self] user, verifier, digest in
+            let wall = Clock.wallMilliseconds
+            ask(.saveAccount(user, verifier: verifier.text, entryDigest: digest, at: wall)) { _ in }
+        }
+        for user in accounts.load(setup.admin, stored: stored, log: log) {
+            log.write(.warning, "account is no longer in the setup file and may not log in", [("user", user.text)])
+            ask(.disableAccount(user)) { _ in }
+        }
+    }
+
+    private func warn() {
+        if setup.admin.contains(where: { !$0.password.hasPrefix("SCRAM-SHA-256$") }) {
+            log.write(.warning, "the setup file holds passwords as typed; close it to others")
+        }
+        for peer in setup.peers where peer.needsTLS {
+            log.write(.warning, "needs-tls", [("server", peer.name.text), ("hint", "say ws:// to link in plaintext")])
+        }
+    }
+
+    // MARK: Events and actions
+
+    /// Events that come up while one is handled wait for their turn, so that actions keep their order.
+    func handle(_ event: HubEvent) {
+        events.append(event)
+        guard !isHandling else { return }
+        isHandling = true
+        defer { isHandling = false }
+        var next = 0
+        while next < events.count {
+            let actions = hub.handle(events[next], at: loop.now, wall: Clock.wallMilliseconds, using: &random)
+            for action in actions { perform(action) }
+            next += 1
+        }
+        events.removeAll(keepingCapacity: true)
+        submit()
+    }
+
+    /// nil if too many links wait to be proven.
+    func acceptLink() -> LinkID? {
+        guard let (link, actions) = hub.acceptLink(at: loop.now) else { return nil }
+        for action in actions { perform(action) }
+        return link
+    }
+
+    private func perform(_ action: HubAction) {
+        switch action {
+        case .send(let ids, let line):
+            if case .welcome(let welcome) = line { for id in ids { users[id] = welcome.address.user } }
+            if case .refused(let refusal, _, _) = line { count(refusal.code) }
+            clients?.send(ids, line)
+        case .close(let id, let line): clients?.close(id, line)
+        case .pause(let id): clients?.pause(id)
+        case .resume(let id): clients?.resume(id)
+        case .store(let tag, let request): requests.append((tag, request))
+        case .mesh(.note(let note)): log.write(note)
+        case .mesh(let action): links?.perform(action)
+        case .wake(let instant): wake(at: instant)
+        }
+    }
+
+    private func wake(at instant: Instant) {
+        if let wakeAt, wakeAt <= instant { return }
+        if let wakeTimer { loop.cancel(wakeTimer) }
+        wakeAt = instant
+        wakeTimer = loop.schedule(after: instant.since(loop.now)) { [weak self] in
+            self?.wakeAt = nil
+            self?.handle(.rang)
+        }
+    }
+
+    // MARK: The store
+
+    /// Asks the store something that only the driver needs to know.
+    func ask(_ request: NodeRequest, _ body: @escaping (NodeReply) -> Void) {
+        lastAsked += 1
+        let tag = NodeDriver.ownTags | lastAsked
+        askers[tag] = body
+        requests.append((tag, request))
+        if !isHandling { submit() }
+    }
+
+    /// Hands over what came up while one event was handled, so that one commit can carry it all.
+    private func submit() {
+        guard !requests.isEmpty else { return }
+        let batch = requests
+        requests.removeAll(keepingCapacity: true)
+        guard store?.submit(batch) != true else { return }
+        let refusal = Refusal(.busy, "the store has too much to do; try again in a moment")
+        stored(batch.map { ($0.tag, .failed(refusal)) })
+    }
+
+    private func stored(_ batch: [(UInt64, NodeReply)]) {
+        var replies: [(tag: UInt64, reply: NodeReply)] = []
+        for (tag, reply) in batch {
+            if case .failed(let refusal) = reply { log.write(.alarm, "store failed", [("reason", refusal.text)]) }
+            if tag < NodeDriver.ownTags {
+                replies.append((tag, reply))
+            } else {
+                askers.removeValue(forKey: tag)?(reply)
+            }
+        }
+        handle(.stored(replies))
+    }
+
+    // MARK: Sessions
+
+    func address(of id: SessionID) -> Address? {
+        users[id].map { Address(user: $0, server: setup.serverName) }
+    }
+
+    func sessionEnded(_ id: SessionID) {
+        users[id] = nil
+        handle(.left(id))
+    }
+
+    /// Every refusal is counted by its name; SIGUSR1 writes the counts to the log.
+    func count(_ code: Refusal.Code) { refusalCounts[code, default: 0] += 1 }
+
+    func writeCounts() {
+        var members = [("sessions", String(clients?.sessionCount ?? 0))]
+        for link in hub.linkStates { members.append((link.name.text, link.summary)) }
+        for (code, count) in refusalCounts.sorted(by: { $0.key.rawValue < $1.key.rawValue }) {
+            members.append((code.rawValue, String(count)))
+        }
+        log.write(.info, "state", members)
+    }
+
+    // MARK: The end
+
+    /// Accepts no more, tells everybody when to come back, lets the store finish and ends the loop. A second call ends
+    /// at once.
+    func drain() {
+        guard !isDraining else { return finish() }
+        isDraining = true
+        log.write(.info, "stopping")
+        clients?.stopListening()
+        links?.stopListening()
+        handle(.drain(retrySeconds: NodeDriver.retrySeconds))
+        let deadline = loop.now.advanced(by: NodeDriver.drainDurationMax)
+        finishWhenQuiet(by: deadline)
+    }
+
+    private func finishWhenQuiet(by deadline: Instant) {
+        let isQuiet = (clients?.sessionCount ?? 0) == 0 && (links?.linkCount ?? 0) == 0 && store?.queuedCount == 0
+        guard !isQuiet, loop.now < deadline else { return finish() }
+        loop.schedule(after: .milliseconds(20)) { [weak self] in self?.finishWhenQuiet(by: deadline) }
+    }
+
+    private func finish() {
+        writeCounts()
+        store?.close()
+        store = nil
+        loop.stop()
+    }
+}

@@ -1,0 +1,42 @@
+import Glibc
+import Net
+import Wire
+
+/// What the node tells its administrator, on standard error: words on a terminal, JSON otherwise. Never the text of a
+/// message, never a secret, and nothing from outside but through `SafeText`.
+package struct Log: Sendable {
+    package enum Level: String, Sendable {
+        case info, warning, alarm
+    }
+
+    private let isTerminal: Bool
+
+    package init() { isTerminal = isatty(STDERR_FILENO) == 1 }
+
+    package func write(_ level: Level, _ event: String, _ members: [(String, String)] = []) {
+        let line = isTerminal ? Log.words(level, event, members) : Log.json(level, event, members)
+        var offset = 0
+        while offset < line.count {
+            let count = line[offset...].withUnsafeBytes { Glibc.write(STDERR_FILENO, $0.baseAddress, $0.count) }
+            // A log that nobody takes must not stop the node.
+            if count < 0, errno == EINTR { continue }
+            guard count > 0 else { return }
+            offset += count
+        }
+    }
+
+    private static func words(_ level: Level, _ event: String, _ members: [(String, String)]) -> [UInt8] {
+        let prefix = level == .info ? "" : "\(level.rawValue): "
+        let rest = members.map { " \($0.0)=\(SafeText($0.1))" }.joined()
+        return Array("\(prefix)\(SafeText(event))\(rest)\n".utf8)
+    }
+
+    private static func json(_ level: Level, _ event: String, _ members: [(String, String)]) -> [UInt8] {
+        JSONWriter.line { writer in
+            writer.member("at", Clock.wallMilliseconds)
+            writer.member("level", level.rawValue)
+            writer.member("event", SafeText(event).text)
+            for (name, value) in members { writer.member(name, SafeText(value).text) }
+        }
+    }
+}

@@ -1,0 +1,74 @@
+import Glibc
+import Net
+import Store
+import Wire
+
+/// The program: reads the setup, opens the store, serves. Exit codes as `--help` names them.
+enum NodeProgram {
+    private enum ExitCode {
+        static let failure: Int32 = 1
+        static let usage: Int32 = 2
+        static let configuration: Int32 = 78
+    }
+
+    static func run(_ arguments: [String]) -> Int32 {
+        do throws(UsageError) {
+            switch try NodeCommand(parsing: arguments) {
+            case .help: Console.say(NodeCommand.helpText)
+            case .version: Console.say("postroad-node \(NodeCommand.programVersion)")
+            case .key(let file): return reporting { try printKey(file) }
+            case .run(let file): return reporting { try serve(file) }
+            }
+            return 0
+        } catch {
+            Console.complain("error: \(error.text)\nhint: postroad-node --help lists what is known")
+            return ExitCode.usage
+        }
+    }
+
+    private static func reporting(_ body: () throws -> Void) -> Int32 {
+        do {
+            try body()
+            return 0
+        } catch let error as SetupError {
+            Console.complain("error: \(SafeText(error.description))")
+            return ExitCode.configuration
+        } catch {
+            Console.complain("error: \(SafeText("\(error)"))")
+            return ExitCode.failure
+        }
+    }
+
+    private static func readSetup(_ file: String) throws -> Setup {
+        try Setup(parsing: try NamedFile.read(file, bytesMax: Setup.fileBytesMax), file: file)
+    }
+
+    private static func printKey(_ file: String) throws {
+        let setup = try readSetup(file)
+        Console.say(try ServerIdentity(in: try PrivateFolder(path: setup.dataFolder)).publicKey.text)
+    }
+
+    private static func serve(_ file: String) throws {
+        let signals: [Signal] = [.terminate, .interrupt, .user1]
+        SignalSource.block(signals)
+        let setup = try readSetup(file)
+        let log = Log()
+        let addresses = (
+            try SocketAddress(numeric: setup.clientAddress), try SocketAddress(numeric: setup.linkAddress)
+        )
+        let folder = try PrivateFolder(path: setup.dataFolder)
+        let identity = try ServerIdentity(in: folder)
+        let epoch = Epoch(UInt64.random(in: .min ... .max))
+        try EventLoop.run { loop in
+            let store = try NodeStore(path: folder.path + "/node.db", epoch: epoch, now: Clock.wallMilliseconds)
+            let stored = try StoredState(reading: store)
+            let node = try NodeDriver(loop: loop, setup: setup, identity: identity, stored: stored, log: log)
+            let replies = node.makeStoreInbox()
+            let thread = try StoreThread(store) { replies.post($0) }
+            _ = try SignalSource(loop: loop, signals: signals) { signal in
+                if signal == .user1 { node.writeCounts() } else { node.drain() }
+            }
+            try node.start(store: thread, stored: stored, clientAddress: addresses.0, linkAddress: addresses.1)
+        }
+    }
+}

@@ -1,0 +1,3 @@
+import Glibc
+
+exit(NodeProgram.run(Array(CommandLine.arguments.dropFirst())))

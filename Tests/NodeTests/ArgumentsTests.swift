@@ -1,0 +1,33 @@
+import Node
+import Testing
+
+@Suite("the node's command line") struct ArgumentsTests {
+    @Test(
+        "is understood",
+        arguments: [
+            ([], .run(setup: "setup.json")), (["run"], .run(setup: "setup.json")),
+            (["run", "--setup", "x.json"], .run(setup: "x.json")), (["--setup=x.json"], .run(setup: "x.json")),
+            (["--setup", "x.json", "key"], .key(setup: "x.json")), (["key", "--help"], .help), (["-h"], .help),
+            (["--version"], .version),
+        ] as [([String], NodeCommand)])
+    func understood(_ arguments: [String], _ command: NodeCommand) throws {
+        #expect(try NodeCommand(parsing: arguments) == command)
+    }
+
+    @Test(
+        "is refused with a hint",
+        arguments: [
+            (["--setup"], "--setup needs a file"), (["--setpu", "x"], "did you mean \"--setup\"?"),
+            (["rum"], "did you mean \"run\"?"), (["run", "key"], "one word too many"),
+            (["\u{1B}[2J"], "\\u{1b}[2J"),
+        ])
+    func refused(_ arguments: [String], words: String) throws {
+        let error = #expect(throws: UsageError.self) { _ = try NodeCommand(parsing: arguments) }
+        #expect(error?.text.contains(words) == true)
+    }
+
+    @Test("help names every command and option")
+    func help() {
+        for (word, _) in NodeCommand.verbs + NodeCommand.options { #expect(NodeCommand.helpText.contains(word)) }
+    }
+}

@@ -1,0 +1,101 @@
+import Bytes
+import Crypto
+import Federation
+import Node
+import Store
+import Wire
+
+/// A hub with a real store in memory, without network: what a session is sent is collected as values.
+struct HubHarness {
+    private(set) var sent: [SessionID: [NodeLine]] = [:]
+    private(set) var closed: [SessionID: NodeLine] = [:]
+    private(set) var paused: Set<SessionID> = []
+    private(set) var meshActions: [MeshAction] = []
+    private var hub: Hub
+    private let store: NodeStore
+    private var now = Instant(nanoseconds: 0)
+    private var random = SystemRandomNumberGenerator()
+    private var lastSession: UInt64 = 0
+    /// Requests wait here while it is true, as they do while the disk is slow.
+    var isStoreSlow = false
+    private var waiting: [(tag: UInt64, NodeRequest)] = []
+
+    static let wall: Int64 = 1_795_000_000_000
+
+    init(users: [String] = ["alice", "bob"], peers: [String] = ["s2"]) throws {
+        let admin = users.map { "\"\($0)\":\"x\"" }.joined(separator: ",")
+        let mailing = peers.map { "\"\($0)\":\"127.0.0.1:9\"" }.joined(separator: ",")
+        let json = "{\"server_name\":\"s1\",\"admin\":{\(admin)},\"mailing_address\":{\(mailing),\"far\":\"10.0.0.1\"}}"
+        let setup = try Setup(parsing: Array(json.utf8), file: "setup.json")
+        store = try NodeStore(path: ":memory:", epoch: Epoch(1), now: HubHarness.wall)
+        for user in users {
+            let request = NodeRequest.saveAccount(
+                try UserName(user), verifier: "x", entryDigest: [1], at: HubHarness.wall)
+            _ = store.perform([request])
+        }
+        guard let key = IdentityKey(bytes: [UInt8](repeating: 1, count: 32)) else { throw CryptoError.misuse }
+        hub = Hub(setup: setup, key: key, stored: try StoredState(reading: store))
+    }
+
+    mutating func handle(_ event: HubEvent) {
+        let actions = hub.handle(event, at: now, wall: HubHarness.wall, using: &random)
+        var requests: [(tag: UInt64, NodeRequest)] = []
+        for action in actions {
+            switch action {
+            case .send(let ids, let line): for id in ids { sent[id, default: []].append(line) }
+            case .close(let id, let line): closed[id] = line
+            case .pause(let id): paused.insert(id)
+            case .resume(let id): paused.remove(id)
+            case .store(let tag, let request): requests.append((tag, request))
+            case .mesh(let action): meshActions.append(action)
+            case .wake: break
+            }
+        }
+        waiting += requests
+        if !isStoreSlow { answer() }
+    }
+
+    /// Lets the store do what waits, as one commit.
+    mutating func answer() {
+        guard !waiting.isEmpty else { return }
+        let batch = waiting
+        waiting = []
+        let replies = store.perform(batch.map(\.1))
+        handle(.stored(zip(batch, replies).map { ($0.0.tag, $0.1) }))
+    }
+
+    mutating func join(_ user: String) throws -> SessionID {
+        lastSession += 1
+        let id = SessionID(lastSession)
+        let token = ResumeToken(
+            id: [UInt8](repeating: UInt8(lastSession), count: 16), secret: [UInt8](repeating: 2, count: 32))
+        handle(.joined(id, Login(user: try UserName(user), data: "v=", token: token, tokenVerifier: "x", used: nil)))
+        return id
+    }
+
+    /// What a session was sent since it was last asked, but for news of people.
+    mutating func take(_ id: SessionID) -> [NodeLine] { takeAll(id).filter { $0.tag != "presence" } }
+
+    mutating func takeAll(_ id: SessionID) -> [NodeLine] {
+        defer { sent[id] = [] }
+        return sent[id] ?? []
+    }
+}
+
+extension MessageID {
+    /// A readable id for tests: the same number gives the same id.
+    static func numbered(_ number: UInt64) -> MessageID {
+        MessageID(milliseconds: 1_795_000_000_000, random: (0, number))
+    }
+}
+
+extension Sealed {
+    /// Well formed, and opened by nobody.
+    static func blank(_ byte: UInt8 = 7) throws -> Sealed {
+        guard let device = Fingerprint(bytes: [UInt8](repeating: byte, count: 32)) else { throw CryptoError.misuse }
+        let bytes = [UInt8](repeating: byte, count: 384)
+        return Sealed(
+            device: device, nonce: Array(bytes.prefix(12)), box: bytes, wraps: [Wrap(device: device, key: bytes)],
+            signature: bytes)
+    }
+}
