@@ -27,6 +27,7 @@ let package = Package(
     name: "postroad",
     products: [
         .executable(name: "postroad-node", targets: ["Node"]),
+        .executable(name: "postroad", targets: ["TerminalClient"]),
     ],
     targets: [
         .systemLibrary(name: "CLinux"),
@@ -41,7 +42,9 @@ let package = Package(
         module("Net", ["Bytes", "CLinux", "COpenSSL"]),
         module("Store", ["Bytes", "Wire", "CSQLite"]),
         module("WebSocketTransport", ["Bytes", "WebSocket", "Net"]),
+        module("ChatClient", ["Bytes", "Wire", "Crypto", "Net", "Store"]),
         program("Node", ["Bytes", "Wire", "WebSocket", "WebSocketTransport", "Net", "Federation", "Store", "Crypto"]),
+        program("TerminalClient", ["Bytes", "Wire", "ChatClient", "Net"]),
 
         tests("BytesTests", ["Bytes"]),
         tests("WebSocketTests", ["WebSocket", "Bytes"]),
@@ -51,6 +54,9 @@ let package = Package(
         tests("NetTests", ["Net", "Bytes"]),
         tests("StoreTests", ["Store", "Wire", "Bytes"]),
         tests("WebSocketTransportTests", ["WebSocketTransport", "WebSocket", "Net", "Bytes"]),
+        tests("ChatClientTests", ["ChatClient", "Wire", "Crypto", "Net", "Store", "Bytes"]),
         tests("NodeTests", ["Node", "Wire", "Federation", "Store", "Crypto", "Net", "Bytes"]),
+        tests("TerminalClientTests", ["TerminalClient", "ChatClient", "Wire", "Bytes"]),
+        tests("SimulatorTests", ["Node", "ChatClient", "Federation", "Store", "Crypto", "Wire", "Bytes"]),
     ]
 )

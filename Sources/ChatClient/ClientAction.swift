@@ -1,0 +1,126 @@
+package import Bytes
+package import Wire
+
+/// What happens to the client.
+package enum ClientInput: Sendable {
+    /// The first input: what earlier runs left.
+    case started(StoredState)
+    /// Answers `connect`. `nonce` is 32 fresh bytes.
+    case opened(nonce: [UInt8])
+    case line(NodeLine)
+    /// A line that cannot be read; nothing after it is trusted.
+    case unreadable(Refusal)
+    /// Answers `connect` that failed, `disconnect`, or comes by itself.
+    case closed(reason: String)
+    /// The node's name has no address.
+    case unresolved(reason: String)
+    /// The time of `wake` has come. An early or needless tick is harmless.
+    case tick
+    case command(ClientCommand, CommandToken)
+    /// Answers `verifyHello`.
+    case helloVerified(Bool)
+    /// Answers `scram`: what to send, empty for the last step.
+    case scramDone(String)
+    /// Answers `scram`.
+    case scramFailed(ScramFailure)
+    /// Answers `savePending` or `saveDraft`: it is on disk.
+    case saved(MessageID)
+    /// Answers `savePending` or `saveDraft`.
+    case saveFailed(MessageID, reason: String)
+    /// Answers `seal`; nil if the machine has no memory or a key is unusable.
+    case sealed(MessageID, Sealed?)
+    /// Answers `open`; nil if anything at all is wrong with the message.
+    case unsealed(opening: Int64, text: String?)
+    /// Answers `verifyKeys` with those that passed, in their order.
+    case keysVerified(of: Address, [DeviceKey])
+}
+
+package enum ScramFailure: Hashable, Sendable {
+    /// The password itself cannot be used.
+    case passwordRefused
+    /// The node does not know the password's verifier, or breaks RFC 5802.
+    case nodeRefused
+}
+
+/// What the driver is to do, in this order.
+package enum ClientAction: Hashable, Sendable {
+    case connect
+    /// Close the connection; `closed` follows.
+    case disconnect(reason: String)
+    case send(ClientLine)
+    /// Check the node's signature over `transcript`.
+    case verifyHello(key: IdentityKey, signature: [UInt8], transcript: [UInt8])
+    /// One step of SCRAM-SHA-256 (RFC 5802); `begin` starts anew.
+    case scram(ScramStep)
+    /// Check digest, size and account signature of each key.
+    case verifyKeys(of: Address, [DeviceKey])
+    /// Seal `text` for all of `keys`.
+    case seal(id: MessageID, to: Address, text: String, at: Int64, keys: [DeviceKey])
+    /// Open a sealed message whose sending device has `key`.
+    case open(opening: Int64, Envelope, key: DeviceKey)
+    /// Commit to disk behind those that are there, then answer `saved`.
+    case savePending(PendingMessage)
+    /// Commit in place of the words saved before, then answer `saved`.
+    case saveDraft(Draft)
+    case removePending(MessageID)
+    case saveCursor(Conversation, Int64)
+    case saveGap(Conversation, ClosedRange<Int64>)
+    /// Of a gap this much has been shown.
+    case fillGap(Conversation, ClosedRange<Int64>)
+    case saveKeys(of: Address, [DeviceKey])
+    case savePins(of: Address, [IdentityKey])
+    case saveServerPin(IdentityKey)
+    case saveToken(ResumeToken)
+    case emit(ClientEvent)
+    /// Give `tick` at this time; replaces any earlier wish.
+    case wake(at: Instant)
+    /// The client is over; the connection has to be closed.
+    case end(ClientEnd)
+}
+
+package enum ScramStep: Hashable, Sendable {
+    /// nil: with the password.
+    case begin(token: ResumeToken?)
+    case answer(challenge: String)
+    case check(String)
+}
+
+/// A message that the node has not accepted yet.
+package struct PendingMessage: Hashable, Sendable {
+    package enum Content: Hashable, Sendable {
+        /// Words to one address whose keys are not known yet.
+        case words(String)
+        /// What is sent, the same bytes each time.
+        case draft(Draft)
+    }
+
+    package let id: MessageID
+    package let to: Conversation
+    /// Milliseconds since 1970.
+    package let at: Int64
+    package let content: Content
+
+    package init(id: MessageID, to: Conversation, at: Int64, content: Content) {
+        self.id = id
+        self.to = to
+        self.at = at
+        self.content = content
+    }
+}
+
+/// What a client keeps between runs.
+package struct StoredState: Sendable {
+    package var serverPin: IdentityKey?
+    package var token: ResumeToken?
+    /// Empty only if this profile never logged in.
+    package var cursors: [Conversation: Int64] = [:]
+    package var gaps: [Conversation: [ClosedRange<Int64>]] = [:]
+    package var keys: [Address: [DeviceKey]] = [:]
+    package var pins: [Address: [IdentityKey]] = [:]
+    /// In the order in which they were saved.
+    package var pending: [PendingMessage] = []
+    /// Messages that were pending and whose records are damaged.
+    package var damagedPending: [MessageID] = []
+
+    package init() {}
+}

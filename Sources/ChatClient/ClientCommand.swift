@@ -1,0 +1,119 @@
+package import Wire
+
+/// What a person or program asks of the client. The driver makes ids and reads clocks, so that the machine needs none.
+package enum ClientCommand: Hashable, Sendable {
+    /// `at` is milliseconds since 1970.
+    case message(id: MessageID, to: Conversation, text: String, at: Int64)
+    case who
+    case keys(of: Address)
+    /// The newest `count` messages below `before` (nil: of all), 1 to `HistoryRange.countMax`.
+    case history(Conversation, count: Int, before: Int64?)
+    /// Accepts the account keys that an address shows now, after they were replaced.
+    case trust(Address)
+}
+
+/// Names one command; what answers it carries it. The caller counts.
+package struct CommandToken: Hashable, Sendable {
+    package let number: Int64
+
+    package init(_ number: Int64) { self.number = number }
+}
+
+/// What the client tells its user. `answering` names the command that asked, nil where nobody did.
+package enum ClientEvent: Hashable, Sendable {
+    case connected(Address)
+    case disconnected(reason: String, retryIn: Duration)
+    /// In the order of `seq` in each conversation, each once, but for those that answer a history command.
+    case message(ShownMessage, answering: CommandToken?)
+    case state(MessageID, SendState, answering: CommandToken?)
+    case person(Person, answering: CommandToken?)
+    case key(DeviceKey, of: Address, change: KeyChange?, answering: CommandToken?)
+    /// These messages of the conversation are not here; the history command asks for them.
+    case gap(Conversation, ClosedRange<Int64>, answering: CommandToken?)
+    /// `code` is a word for programs: that of a refusal, or one of `ClientFault`.
+    case error(code: String, text: String, answering: CommandToken?)
+    /// The last event of each command.
+    case done(CommandToken)
+}
+
+extension ClientEvent {
+    static func error(_ refusal: Refusal, answering: CommandToken? = nil) -> ClientEvent {
+        .error(code: refusal.code.rawValue, text: refusal.text, answering: answering)
+    }
+}
+
+/// Codes of error events that no refusal has.
+package enum ClientFault: String, Sendable {
+    /// A sealed message that could not be opened. Why is not told, see `Sealing`.
+    case unreadable
+    /// The node's proof of knowing the password is wrong.
+    case nodeUnproven = "node-unproven"
+    /// The node's store went back; it may have lost messages.
+    case nodeWentBack = "node-went-back"
+    /// A device key that its account did not sign.
+    case badDeviceKey = "bad-device-key"
+}
+
+/// One message as it may be shown.
+package struct ShownMessage: Hashable, Sendable {
+    package let conversation: Conversation
+    package let seq: Int64
+    package let id: MessageID
+    package let from: Address
+    package let to: Conversation
+    /// The author's clock, milliseconds since 1970.
+    package let at: Int64
+    /// nil if the message is sealed and cannot be opened: nobody's words.
+    package let text: String?
+    package let isEncrypted: Bool
+
+    init(_ entry: Entry, in conversation: Conversation, text: String?) {
+        self.conversation = conversation
+        seq = entry.seq
+        id = entry.envelope.id
+        from = entry.envelope.from
+        to = entry.envelope.to
+        at = entry.envelope.at
+        self.text = text
+        if case .sealed = entry.envelope.body { isEncrypted = true } else { isEncrypted = false }
+    }
+}
+
+/// Where a message of ours is.
+package enum SendState: Hashable, Sendable {
+    /// Kept here until the node has it; the reason says what it waits for besides the connection.
+    case pending(PendingReason?)
+    case accepted(waiting: [ServerName])
+    case delivered
+    case failed(Refusal)
+    case unconfirmed(waiting: [ServerName])
+}
+
+package enum PendingReason: String, Hashable, Sendable {
+    /// None of the account keys known for the address remains: `trust` decides.
+    case keyChanged = "key-changed"
+    /// The device keys are not known yet, or the address has no device so far.
+    case noKeys = "no-keys"
+}
+
+/// What is new about an account key since it was last seen.
+package enum KeyChange: String, Hashable, Sendable {
+    case first, added, replaced
+}
+
+/// Why the client stopped for good.
+package enum ClientEnd: Error, Hashable, Sendable {
+    /// The first connection failed.
+    case unreachable(String)
+    /// The node serves another name.
+    case unknownHost(String)
+    case loginRefused(String)
+    /// The node broke the protocol, or is not the node it was.
+    case protocolFault(String)
+
+    package var text: String {
+        switch self {
+        case .unreachable(let text), .unknownHost(let text), .loginRefused(let text), .protocolFault(let text): text
+        }
+    }
+}

@@ -1,0 +1,230 @@
+import Bytes
+import Wire
+
+/// Connecting, logging in, noticing silence.
+extension ClientMachine {
+    mutating func connectIfDue() {
+        guard phase == .offline, let at = reconnectAt, at <= now else { return }
+        reconnectAt = nil
+        phase = .opening
+        actions.append(.connect)
+    }
+
+    mutating func opened(nonce: [UInt8]) {
+        guard phase == .opening else { return }
+        heard()
+        phase = .login(.hello(nonce: nonce))
+        actions.append(.send(.hello(version: ClientMachine.version, server: address.server, nonce: nonce)))
+    }
+
+    mutating func received(_ line: NodeLine) {
+        switch phase {
+        case .login(let step):
+            heard()
+            receivedInLogin(line, step)
+        case .online:
+            heard()
+            receivedOnline(line)
+        case .offline, .opening, .closing, .ended: break
+        }
+    }
+
+    private mutating func heard() {
+        lastHeard = now
+        hasPinged = false
+    }
+
+    // MARK: Login
+
+    private mutating func receivedInLogin(_ line: NodeLine, _ step: LoginStep) {
+        switch (line, step) {
+        case (.refused(let refusal, _, _), _): refusedInLogin(refusal)
+        case (.closing(let refusal, let retrySeconds), _):
+            wantedDelay = retrySeconds.map { .seconds($0) }
+            refusedInLogin(refusal)
+        case (.hello(let version, let server, let key, let signature), .hello(let nonce)):
+            guard version == ClientMachine.version, server == address.server else {
+                return fault("the node answered as version \(version) of \(server)")
+            }
+            guard serverPin == nil || serverPin == key else {
+                return end(
+                    .protocolFault(
+                        "\(server) shows \(key), not the key that was pinned when this profile first logged in. "
+                            + "Somebody may be between you and the node; ask its owner"))
+            }
+            phase = .login(.verifying(key))
+            let transcript = ClientHello.transcript(
+                server: server, nonce: nonce, transport: "tcp", binding: Array("plaintext".utf8))
+            actions.append(.verifyHello(key: key, signature: signature, transcript: transcript))
+        case (.challenge(let data), .challenge):
+            phase = .login(.answering)
+            actions.append(.scram(.answer(challenge: data)))
+        case (.welcome(let welcome), .welcome):
+            guard welcome.address == address else { return fault("the node welcomed \(welcome.address)") }
+            phase = .login(.checking(welcome))
+            actions.append(.scram(.check(welcome.data)))
+        default: fault("the node sent \"\(line.tag)\" in the middle of the login")
+        }
+    }
+
+    mutating func helloVerified(_ isGenuine: Bool) {
+        guard case .login(.verifying(let key)) = phase else { return }
+        guard isGenuine else { return fault("the node's signature is wrong") }
+        // Pinned once the login has succeeded, with everything else that a first login brings.
+        pinCandidate = key
+        phase = .login(.beginning)
+        let prefersPassword = hasPassword && (!hasBeenOnline || isTokenRefused)
+        usesToken = token != nil && !prefersPassword && !isTokenRefused
+        guard usesToken || hasPassword else {
+            return end(.loginRefused("a password is needed: the stored login is not valid any more"))
+        }
+        actions.append(.scram(.begin(token: usesToken ? token : nil)))
+    }
+
+    mutating func scramDone(_ text: String) {
+        switch phase {
+        case .login(.beginning):
+            let method = usesToken ? token.map { LoginMethod.token($0.id) } ?? .password : .password
+            phase = .login(.challenge)
+            actions.append(.send(.login(user: address.user, method: method, data: text)))
+        case .login(.answering):
+            phase = .login(.welcome)
+            actions.append(.send(.response(data: text)))
+        case .login(.checking(let welcome)): welcomed(welcome)
+        default: break
+        }
+    }
+
+    mutating func scramFailed(_ failure: ScramFailure) {
+        guard case .login = phase else { return }
+        switch failure {
+        case .passwordRefused:
+            end(.loginRefused("the password is empty, longer than 1,024 bytes or holds control characters"))
+        case .nodeRefused: fault("the node did not prove that it knows the password", .nodeUnproven)
+        }
+    }
+
+    private mutating func refusedInLogin(_ refusal: Refusal) {
+        switch refusal.code {
+        case .loginRefused where usesToken && hasPassword:
+            isTokenRefused = true
+            disconnect(refusal.text)
+        case .loginRefused where usesToken:
+            end(.loginRefused("the stored login is not valid any more: \(refusal.text)"))
+        case .loginRefused where !hasBeenOnline: end(.loginRefused(refusal.text))
+        case .unknownHost where !hasBeenOnline: end(.unknownHost(refusal.text))
+        case .protocolVersion where !hasBeenOnline, .notPostroad where !hasBeenOnline:
+            end(.protocolFault(refusal.text))
+        default:
+            // Only a person can change what such a refusal is about; there is no hurry.
+            if [.loginRefused, .unknownHost, .protocolVersion].contains(refusal.code) { delay.slowDown() }
+            emit(.error(refusal))
+            disconnect(refusal.text)
+        }
+    }
+
+    private mutating func welcomed(_ welcome: Welcome) {
+        phase = .online
+        if serverPin == nil, let key = pinCandidate {
+            serverPin = key
+            actions.append(.saveServerPin(key))
+        }
+        token = welcome.token
+        isTokenRefused = false
+        actions.append(.saveToken(welcome.token))
+        hasBeenOnline = true
+        delay.reset()
+        emit(.connected(address))
+        tellKnownGaps()
+        actions.append(.send(.publish(device)))
+        askWho(nil)
+        readHeads(welcome.heads)
+        sendQuestions()
+        workOn()
+    }
+
+    // MARK: The end of a connection
+
+    mutating func closing(_ refusal: Refusal, _ retrySeconds: Int64?) {
+        wantedDelay = retrySeconds.map { .seconds($0) }
+        disconnect(refusal.text)
+    }
+
+    mutating func unreadable(_ refusal: Refusal) {
+        switch phase {
+        case .login: fault("the node's line cannot be read: \(refusal.text)")
+        case .online:
+            emit(.error(refusal))
+            disconnect("the node's line cannot be read")
+        case .offline, .opening, .closing, .ended: break
+        }
+    }
+
+    mutating func disconnect(_ reason: String) {
+        phase = .closing
+        actions.append(.disconnect(reason: reason))
+    }
+
+    /// Before the first welcome a node that breaks the protocol is the wrong node; later it may be a passing illness.
+    private mutating func fault(_ text: String, _ code: ClientFault? = nil) {
+        guard hasBeenOnline else { return end(.protocolFault(text)) }
+        if let code { emit(.error(code: code.rawValue, text: text, answering: nil)) }
+        disconnect(text)
+    }
+
+    mutating func end(_ end: ClientEnd) {
+        phase = .ended
+        actions.append(.end(end))
+    }
+
+    /// A wrong name at the start is for a person to mend; later it is the name service that is ill.
+    mutating func unresolved(_ reason: String, jitter: Double) {
+        hasBeenOnline ? closed(reason, jitter: jitter) : end(.unknownHost(reason))
+    }
+
+    mutating func closed(_ reason: String, jitter: Double) {
+        guard phase != .offline else { return }
+        // A token that was refused is no failed connection: the password is tried at once.
+        let isRetryByPassword = isTokenRefused && !hasBeenOnline && token != nil
+        guard hasBeenOnline || isRetryByPassword else { return end(.unreachable(reason)) }
+        if isRetryByPassword { token = nil }
+        phase = .offline
+        outgoing.forgetSent()
+        asked = [:]
+        rolls = [:]
+        keysUnderWay = [:]
+        keysAnsweredAt = [:]
+        dropReadings()
+        for token in questions.keys { questions[token]?.restart() }
+        let wait = delay.next(jitter: jitter, wanted: wantedDelay)
+        wantedDelay = nil
+        reconnectAt = now.advanced(by: wait)
+        if hasBeenOnline { emit(.disconnected(reason: reason, retryIn: wait)) }
+    }
+
+    // MARK: Silence
+
+    var silenceDeadline: Instant? {
+        switch phase {
+        case .online:
+            lastHeard.advanced(by: hasPinged ? ClientMachine.silenceMax : ClientMachine.silenceBeforePing)
+        case .login: lastHeard.advanced(by: ClientMachine.silenceMax)
+        case .offline, .opening, .closing, .ended: nil
+        }
+    }
+
+    mutating func probeIfSilent() {
+        guard let deadline = silenceDeadline, deadline <= now else { return }
+        guard phase == .online, !hasPinged else {
+            return disconnect("nothing was heard for \(ClientMachine.silenceMax.components.seconds) seconds")
+        }
+        hasPinged = true
+        ask(.ping)
+    }
+
+    static let version: Int64 = 1
+    /// Then the node is asked whether it is still there…
+    static let silenceBeforePing: Duration = .seconds(10)
+    /// …and given up. P7 leaves 30 seconds in all.
+    static let silenceMax: Duration = .seconds(20)
+}

@@ -1,0 +1,80 @@
+import Wire
+
+/// A sealed message that is being opened.
+struct Opening: Sendable {
+    enum Owner: Hashable, Sendable {
+        case conversation(Conversation)
+        case question(CommandToken)
+    }
+
+    let owner: Owner
+    let envelope: Envelope
+    let device: Fingerprint
+    /// The sender's keys have been asked for.
+    var isAwaitingKeys: Bool
+
+    func awaits(_ address: Address) -> Bool { isAwaitingKeys && envelope.from == address }
+}
+
+extension ClientMachine {
+    /// What goes into a queue for an entry. Where its words are not at hand, their opening is under way afterwards.
+    mutating func prepare(
+        _ entry: Entry, in conversation: Conversation, for owner: Opening.Owner
+    ) -> ReadingQueue.Item {
+        guard belongs(entry.envelope, to: conversation) else { return .ready(entry, text: nil) }
+        switch entry.envelope.body {
+        case .text(let text): return .ready(entry, text: text)
+        case .sealed(let sealed):
+            let key = senderKey(sealed.device, of: entry.envelope.from)
+            let isHopeless = key == nil && areKeysFresh(of: entry.envelope.from)
+            guard !isHopeless else { return .ready(entry, text: nil) }
+            lastOpening += 1
+            openings[lastOpening] = Opening(
+                owner: owner, envelope: entry.envelope, device: sealed.device, isAwaitingKeys: key == nil)
+            if let key {
+                actions.append(.open(opening: lastOpening, entry.envelope, key: key))
+            } else {
+                askKeys(of: entry.envelope.from)
+            }
+            return .opening(entry, number: lastOpening)
+        }
+    }
+
+    /// A node that puts a message into another conversation than its author did is not believed.
+    private func belongs(_ envelope: Envelope, to conversation: Conversation) -> Bool {
+        switch (conversation, envelope.to) {
+        case (.everyone, .everyone): true
+        case (.direct(let other), .direct(let recipient)):
+            (envelope.from == other && recipient == address) || (envelope.from == address && recipient == other)
+        case (.everyone, .direct), (.direct, .everyone): false
+        }
+    }
+
+    private func senderKey(_ fingerprint: Fingerprint, of sender: Address) -> DeviceKey? {
+        if sender == address, fingerprint == device.fingerprint { return device }
+        return ring.device(fingerprint, of: sender)
+    }
+
+    /// The keys of `address` are there, or it is known that there are none.
+    mutating func resumeOpenings(of address: Address) {
+        for (number, opening) in openings.sorted(by: { $0.key < $1.key }) where opening.awaits(address) {
+            if let key = senderKey(opening.device, of: address) {
+                openings[number]?.isAwaitingKeys = false
+                actions.append(.open(opening: number, opening.envelope, key: key))
+            } else {
+                unsealed(number, text: nil)
+            }
+        }
+    }
+
+    mutating func unsealed(_ number: Int64, text: String?) {
+        guard let opening = openings.removeValue(forKey: number) else { return }
+        switch opening.owner {
+        case .conversation(let conversation):
+            readings[conversation]?.queue.resolve(number, text: text)
+            show(conversation)
+            if readings[conversation]?.queue.isEmpty == true { fillHoles() }
+        case .question(let token): historyOpened(token, number, text: text)
+        }
+    }
+}

@@ -1,0 +1,198 @@
+import Wire
+
+/// Messages of ours, from the command to the node's word.
+extension ClientMachine {
+    mutating func write(_ id: MessageID, to: Conversation, text: String, at: Int64, _ token: CommandToken) {
+        if let refusal = refusal(of: text, to: to) { return refuse(token, refusal) }
+        if let known = outgoing.items[id] {
+            guard known.to == to, known.isSame(text) else {
+                return refuse(token, Refusal(.idReused, "this id belongs to another message that is still pending"))
+            }
+            emit(.state(id, .pending(known.reason), answering: token))
+            return emit(.done(token))
+        }
+        guard outgoing.items.count < Outgoing.pendingMax else {
+            let text = "\(Outgoing.pendingMax) messages are waiting for the node; no more are kept"
+            return refuse(token, Refusal(.outboxFull, text))
+        }
+        switch to {
+        case .everyone:
+            let draft = Draft(id: id, to: to, at: at, body: .text(text))
+            outgoing.append(id: id, to: to, at: at, content: .draft(draft), step: .unsaved, token: token)
+        case .direct(let recipient):
+            outgoing.append(id: id, to: to, at: at, content: .words(text), step: .unsaved, token: token)
+            if case .keys = sealingKeys(for: recipient), outgoing.sealingCount < ClientMachine.sealingMax { seal(id) }
+        }
+        saveUnsaved()
+    }
+
+    private func refusal(of text: String, to: Conversation) -> Refusal? {
+        guard !text.isEmpty else { return Refusal(.badValue, "\"text\" is empty") }
+        let bytes = text.utf8.count
+        guard bytes <= Envelope.textBytesMax else {
+            return Refusal(.tooLong, "\"text\" has \(bytes) bytes; at most \(Envelope.textBytesMax) are taken")
+        }
+        guard to == .everyone || SealedContent.plaintext(of: text) != nil else {
+            return Refusal(.tooLong, "\"text\" holds too many control characters to be sealed")
+        }
+        return nil
+    }
+
+    private mutating func refuse(_ token: CommandToken, _ refusal: Refusal) {
+        emit(.error(refusal, answering: token))
+        emit(.done(token))
+    }
+
+    // MARK: Disk
+
+    private mutating func saveUnsaved() {
+        for record in outgoing.takeUnsaved() { actions.append(.savePending(record)) }
+    }
+
+    mutating func saved(_ id: MessageID) {
+        guard let item = outgoing.items[id], item.step == .saving else { return }
+        let isDraft = if case .draft = item.content { true } else { false }
+        let reason = isDraft ? nil : waitingReason(item.to)
+        outgoing.update(id) { item in
+            item.step = isDraft ? .ready : .waiting
+            item.isOnDisk = true
+            item.reason = reason
+            item.token = nil
+        }
+        if !item.isOnDisk {
+            emit(.state(id, .pending(reason), answering: item.token))
+            if let token = item.token { emit(.done(token)) }
+        }
+        if isDraft { sendDue() } else { workOn() }
+    }
+
+    mutating func saveFailed(_ id: MessageID, reason: String) {
+        guard let item = outgoing.items[id], item.step == .saving else { return }
+        let refusal = Refusal(.storeFailed, "the message could not be kept: \(reason)")
+        emit(.error(refusal, answering: item.token))
+        if item.isOnDisk, let words = item.words {
+            // The words are on disk and promised to be kept; what is not there as a draft is not sent.
+            outgoing.update(id) { item in
+                item.content = .words(words)
+                item.step = .waiting
+            }
+            return retryLater()
+        }
+        _ = outgoing.remove(id)
+        if let token = item.token { emit(.done(token)) }
+        sendDue()
+    }
+
+    // MARK: Sealing
+
+    enum SealingKeys {
+        case keys([DeviceKey])
+        case wait(PendingReason)
+    }
+
+    /// The recipient's devices, this device, and the account's other devices.
+    func sealingKeys(for recipient: Address) -> SealingKeys {
+        switch ring.lookup(recipient) {
+        case .unknown, .noDevices: return .wait(.noKeys)
+        case .changed: return .wait(.keyChanged)
+        case .usable(var keys):
+            let own = ring.lookup(address)
+            if case .unknown = own { return .wait(.noKeys) }
+            if !keys.contains(where: { $0.fingerprint == device.fingerprint }) { keys.append(device) }
+            if case .usable(let others) = own {
+                for key in others where !keys.contains(where: { $0.fingerprint == key.fingerprint }) {
+                    keys.append(key)
+                }
+            }
+            return .keys(Array(keys.prefix(Sealed.wrapsMax)))
+        }
+    }
+
+    private func waitingReason(_ to: Conversation) -> PendingReason? {
+        guard case .direct(let recipient) = to, case .wait(let reason) = sealingKeys(for: recipient) else { return nil }
+        return reason
+    }
+
+    private mutating func seal(_ id: MessageID) {
+        guard let item = outgoing.items[id], case .direct(let recipient) = item.to,
+            case .words(let text) = item.content,
+            case .keys(let keys) = sealingKeys(for: recipient)
+        else { return }
+        outgoing.update(id) { $0.step = .sealing }
+        actions.append(.seal(id: id, to: recipient, text: text, at: item.at, keys: keys))
+    }
+
+    /// Seals what waits and can be sealed; tells for the rest what it waits for, where that has changed.
+    mutating func sealWaiting() {
+        var sealing = outgoing.sealingCount
+        for item in outgoing.waiting {
+            guard let reason = waitingReason(item.to) else {
+                guard sealing < ClientMachine.sealingMax else { return }
+                sealing += 1
+                seal(item.id)
+                continue
+            }
+            if reason == .noKeys { retryLater() }
+            guard reason != item.reason else { continue }
+            outgoing.update(item.id) { $0.reason = reason }
+            emit(.state(item.id, .pending(reason), answering: nil))
+        }
+    }
+
+    mutating func sealed(_ id: MessageID, _ sealed: Sealed?) {
+        guard let item = outgoing.items[id], item.step == .sealing else { return }
+        if let sealed {
+            let draft = Draft(id: id, to: item.to, at: item.at, body: .sealed(sealed))
+            outgoing.update(id) { changed in
+                changed.content = .draft(draft)
+                changed.step = item.isOnDisk ? .saving : .unsaved
+            }
+            if item.isOnDisk { actions.append(.saveDraft(draft)) }
+        } else {
+            fail(id, Refusal(.badKey, "the message could not be sealed: one of the device keys cannot be used"))
+        }
+        saveUnsaved()
+        sealWaiting()
+        sendDue()
+    }
+
+    // MARK: The node
+
+    mutating func sendDue() {
+        guard phase == .online else { return }
+        for draft in outgoing.takeDue() { actions.append(.send(.message(draft))) }
+    }
+
+    mutating func stateChanged(_ state: MessageState) {
+        if outgoing.remove(state.id) != nil { actions.append(.removePending(state.id)) }
+        let shown: SendState =
+            switch state.state {
+            case .accepted: .accepted(waiting: state.waiting)
+            case .delivered: .delivered
+            case .failed(let refusal): .failed(refusal)
+            case .unconfirmed: .unconfirmed(waiting: state.waiting)
+            }
+        emit(.state(state.id, shown, answering: nil))
+        sendDue()
+    }
+
+    /// The message will not be sent, or was refused.
+    mutating func fail(_ id: MessageID, _ refusal: Refusal) {
+        guard let item = outgoing.remove(id) else { return emit(.error(refusal)) }
+        if item.isOnDisk { actions.append(.removePending(id)) }
+        emit(.state(id, .failed(refusal), answering: item.token))
+        if let token = item.token { emit(.done(token)) }
+        sendDue()
+    }
+
+    /// Sealed and not yet on disk at one time; what waits does so in order and costs nothing.
+    static let sealingMax = 64
+}
+
+extension Outgoing.Item {
+    /// Whether these are its words; of a draft sealed by an earlier run nobody knows, so the id decides.
+    func isSame(_ text: String) -> Bool {
+        if case .draft(let draft) = content, case .text(let spoken) = draft.body { return spoken == text }
+        return words == nil || words == text
+    }
+}

@@ -1,0 +1,200 @@
+import Bytes
+import ChatClient
+import Testing
+import Wire
+
+@Suite struct ConnectionTests {
+    @Test func logsInAndAsksForWhatItNeeds() {
+        var play = Play()
+        #expect(play.actions.contains(.connect))
+        play.login()
+        #expect(
+            play.sent.map(\.tag) == ["hello", "login", "response", "publish", "who", "ping", "keys"])
+        #expect(play.events == [.connected(alice)])
+        #expect(play.machine.isOnline)
+        #expect(play.actions.contains(.saveToken(play.token)))
+    }
+
+    @Test func pinsTheServerOnlyAfterTheLogin() {
+        var play = Play()
+        play.hello()
+        #expect(!play.actions.contains { if case .saveServerPin = $0 { true } else { false } })
+        play.welcome()
+        #expect(play.actions.contains { if case .saveServerPin = $0 { true } else { false } })
+    }
+
+    @Test func aChangedServerKeyEndsTheClient() {
+        var stored = StoredState()
+        stored.serverPin = IdentityKey(bytes: [UInt8](repeating: 1, count: 32))
+        var play = Play(stored)
+        play.hello(2)
+        guard case .protocolFault = play.end else {
+            Issue.record("went on with \(String(describing: play.end))")
+            return
+        }
+        #expect(!play.sent.contains { $0.tag == "login" })
+    }
+
+    @Test func aWrongSignatureEndsTheClient() {
+        var play = Play()
+        let opened = play.machine.handle(.opened(nonce: [1]), at: play.now, using: &play.generator)
+        #expect(opened.contains { if case .send(.hello) = $0 { true } else { false } })
+        guard let key = IdentityKey(bytes: [UInt8](repeating: 1, count: 32)) else { return }
+        let hello = NodeLine.hello(version: 1, server: alice.server, key: key, signature: [])
+        _ = play.machine.handle(.line(hello), at: play.now, using: &play.generator)
+        let actions = play.machine.handle(.helloVerified(false), at: play.now, using: &play.generator)
+        #expect(actions.contains { if case .end(.protocolFault) = $0 { true } else { false } })
+    }
+
+    @Test(
+        arguments: [
+            (Refusal.Code.loginRefused, 77), (.unknownHost, 68), (.protocolVersion, 76), (.notPostroad, 76),
+            (.busy, 69),
+        ], [true, false])
+    func aRefusedFirstLoginEndsTheClient(_ answer: (code: Refusal.Code, status: Int), _ isClosing: Bool) {
+        let (code, status) = answer
+        var play = Play()
+        play.hello()
+        play.give(
+            .line(
+                isClosing
+                    ? .closing(Refusal(code, "no"), retrySeconds: nil)
+                    : .refused(Refusal(code, "no"), ref: nil, id: nil)))
+        switch play.end {
+        case .loginRefused: #expect(status == 77)
+        case .unknownHost: #expect(status == 68)
+        case .protocolFault: #expect(status == 76)
+        case .unreachable: #expect(status == 69)
+        case nil: Issue.record("went on")
+        }
+    }
+
+    @Test func anUnreachableNodeEndsTheFirstAttempt() {
+        var play = Play()
+        play.give(.closed(reason: "refused"))
+        #expect(play.end == .unreachable("refused"))
+        #expect(play.give(.tick).isEmpty)
+    }
+
+    @Test func anUnknownNameEndsTheFirstAttempt() {
+        var play = Play()
+        play.give(.unresolved(reason: "no such name"))
+        #expect(play.end == .unknownHost("no such name"))
+    }
+
+    @Test func anUnprovenNodeEndsTheFirstAttemptAndDelaysLaterOnes() {
+        var play = Play()
+        play.give(.opened(nonce: [1]))
+        var first = play
+        first.give(.scramFailed(.nodeRefused))
+        guard case .protocolFault = first.end else {
+            Issue.record("went on")
+            return
+        }
+        play = Play()
+        play.login()
+        play.give(.closed(reason: "cut"))
+        play.advance(by: .zero)
+        play.give(.opened(nonce: [1]))
+        play.give(.scramFailed(.nodeRefused))
+        #expect(play.end == nil)
+        #expect(play.errors == ["node-unproven"])
+    }
+
+    @Test func comesBackByTokenAndFallsBackToThePassword() {
+        var play = Play()
+        play.login()
+        play.give(.closed(reason: "cut"))
+        play.advance(by: .zero)
+        play.hello()
+        #expect(play.actions.contains(.scram(.begin(token: play.token))))
+        play.give(.line(.refused(Refusal(.loginRefused, "old"), ref: nil, id: nil)))
+        #expect(play.end == nil)
+        play.advance(by: .seconds(2))
+        let before = play.actions.count
+        play.hello()
+        #expect(play.actions[before...].contains(.scram(.begin(token: nil))))
+    }
+
+    @Test func withoutAPasswordAStoredTokenIsUsedAndItsRefusalEndsTheClient() {
+        var stored = StoredState()
+        stored.token = ResumeToken(id: [5], secret: [6])
+        var play = Play(stored, hasPassword: false)
+        play.hello()
+        #expect(play.actions.contains(.scram(.begin(token: stored.token))))
+        play.give(.line(.refused(Refusal(.loginRefused, "old"), ref: nil, id: nil)))
+        guard case .loginRefused = play.end else {
+            Issue.record("went on")
+            return
+        }
+    }
+
+    @Test func aGivenPasswordComesBeforeAStoredToken() {
+        var stored = StoredState()
+        stored.token = ResumeToken(id: [5], secret: [6])
+        var play = Play(stored)
+        play.hello()
+        #expect(play.actions.contains(.scram(.begin(token: nil))))
+    }
+
+    @Test func reconnectsAtOnceThenEverMoreSlowly() {
+        var play = Play()
+        play.login()
+        var waits: [Int64] = []
+        for _ in 0..<9 {
+            play.give(.closed(reason: "cut"))
+            guard case .disconnected(_, let wait) = play.events.last else { break }
+            waits.append(wait.milliseconds)
+            play.advance(by: wait)
+        }
+        #expect(waits.count == 9)
+        for (wait, nominal) in zip(waits, [0, 1, 2, 4, 8, 16, 32, 60, 60] as [Int64]) {
+            #expect((nominal * 750...nominal * 1250).contains(wait))
+        }
+    }
+
+    @Test func obeysTheNodesWishWhenToComeBack() {
+        var play = Play()
+        play.login()
+        play.give(.line(.closing(Refusal(.draining, "down for now"), retrySeconds: 30)))
+        guard case .disconnected("down for now", let wait) = play.events.last else {
+            Issue.record("no word of it")
+            return
+        }
+        #expect((30_000...37_500).contains(wait.milliseconds))
+    }
+
+    @Test func asksASilentNodeAndGivesItUp() {
+        var play = Play()
+        play.login()
+        let pings = play.sent.count { $0.tag == "ping" }
+        play.advance(by: .seconds(9))
+        #expect(play.sent.count { $0.tag == "ping" } == pings)
+        play.advance(by: .seconds(1))
+        #expect(play.sent.count { $0.tag == "ping" } == pings + 1)
+        play.advance(by: .seconds(9))
+        #expect(play.machine.isOnline)
+        play.advance(by: .seconds(1))
+        #expect(!play.machine.isOnline)
+    }
+
+    @Test func anyLineProvesLife() {
+        var play = Play()
+        play.login()
+        for _ in 0..<10 {
+            play.advance(by: .seconds(15))
+            play.give(.line(.ping(ref: 3)))
+        }
+        #expect(play.machine.isOnline)
+        #expect(play.sent.contains(.pong(ref: 3)))
+    }
+
+    @Test func aLineThatCannotBeReadEndsTheConnectionOnly() {
+        var play = Play()
+        play.login()
+        play.give(.unreadable(Refusal(.malformedJSON, "no JSON")))
+        #expect(play.end == nil)
+        #expect(!play.machine.isOnline)
+        #expect(play.errors == ["malformed-json"])
+    }
+}

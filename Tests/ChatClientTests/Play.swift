@@ -1,0 +1,200 @@
+import Bytes
+import ChatClient
+import Testing
+import Wire
+
+/// Deterministic chance for tests (Steele, Lea, Flood 2014).
+struct SplitMix64: RandomNumberGenerator {
+    var state: UInt64
+
+    mutating func next() -> UInt64 {
+        state &+= 0x9E37_79B9_7F4A_7C15
+        var mixed = state
+        mixed = (mixed ^ (mixed >> 30)) &* 0xBF58_476D_1CE4_E5B9
+        mixed = (mixed ^ (mixed >> 27)) &* 0x94D0_49BB_1331_11EB
+        return mixed ^ (mixed >> 31)
+    }
+}
+
+let alice = address("alice@s1")
+let bob = address("bob@s2")
+let carol = address("carol@s1")
+
+func address(_ text: String) -> Address {
+    do { return try Address(parsing: text) } catch { fatalError("\(text) is no address") }
+}
+
+/// A device key that nobody checks: the plays answer for the driver.
+func key(_ address: Address, _ number: UInt8 = 1, account: UInt8? = nil) -> DeviceKey {
+    let name = Array(address.text.utf8.prefix(16))
+    let padding = [UInt8](repeating: number, count: 32 - name.count)
+    let accountBytes = name + [UInt8](repeating: account ?? 1, count: 32 - name.count)
+    guard let fingerprint = Fingerprint(bytes: name + padding), let account = IdentityKey(bytes: accountBytes) else {
+        fatalError("32 bytes are a fingerprint")
+    }
+    return DeviceKey(fingerprint: fingerprint, key: name + [number], account: account, signature: [])
+}
+
+func id(_ number: UInt64) -> MessageID { MessageID(milliseconds: Int64(number), random: (0, number)) }
+
+func sealed(_ text: String, by device: DeviceKey) -> Sealed {
+    Sealed(device: device.fingerprint, nonce: [], box: Array(text.utf8), wraps: [], signature: [])
+}
+
+func spoken(_ seq: Int64, by author: Address = bob) -> Entry {
+    Entry(
+        seq: seq,
+        envelope: Envelope(id: id(UInt64(seq)), from: author, to: .everyone, at: 5, body: .text("word \(seq)")))
+}
+
+func whispered(_ seq: Int64, from: Address = bob, to: Address = alice, under device: DeviceKey? = nil) -> Entry {
+    let body = Envelope.Body.sealed(sealed("secret \(seq)", by: device ?? key(from)))
+    return Entry(seq: seq, envelope: Envelope(id: id(UInt64(seq)), from: from, to: .direct(to), at: 5, body: body))
+}
+
+/// A client machine on a stage: performs its actions as a driver would, at once unless told otherwise.
+struct Play {
+    var machine: ClientMachine
+    var now = Instant(nanoseconds: 0)
+    var generator = SplitMix64(state: 7)
+    /// Everything done so far, oldest first.
+    var actions: [ClientAction] = []
+    var wakeAt: Instant?
+    var lastToken: Int64 = 0
+
+    // What the stage does by itself.
+    var saves = true
+    var seals = true
+    var opens = true
+
+    init(_ stored: StoredState = StoredState(), hasPassword: Bool = true) {
+        machine = ClientMachine(address: alice, device: key(alice), hasPassword: hasPassword)
+        give(.started(stored))
+    }
+
+    @discardableResult
+    mutating func give(_ input: ClientInput) -> [ClientAction] {
+        let done = machine.handle(input, at: now, using: &generator)
+        actions += done
+        // As in a driver, what an action leads to comes after all actions of its input.
+        for next in done.flatMap({ answers(to: $0) }) { give(next) }
+        return done
+    }
+
+    private mutating func answers(to action: ClientAction) -> [ClientInput] {
+        switch action {
+        case .wake(let at): wakeAt = at
+        case .send(.publish(let device)): return [.line(.published(device.fingerprint))]
+        case .disconnect(let reason): return [.closed(reason: reason)]
+        case .savePending(let message): return saves ? [.saved(message.id)] : []
+        case .saveDraft(let draft): return saves ? [.saved(draft.id)] : []
+        case .verifyHello: return [.helloVerified(true)]
+        case .scram(.begin): return [.scramDone("first")]
+        case .scram(.answer): return [.scramDone("final")]
+        case .scram(.check): return [.scramDone("")]
+        case .verifyKeys(let address, let keys): return [.keysVerified(of: address, keys)]
+        case .seal(let id, _, let text, _, _): return seals ? [.sealed(id, sealed(text, by: key(alice)))] : []
+        case .open(let opening, let envelope, _):
+            guard opens, case .sealed(let sealed) = envelope.body else { return [] }
+            return [.unsealed(opening: opening, text: String(decoding: sealed.box, as: UTF8.self))]
+        default: break
+        }
+        return []
+    }
+
+    /// Lets time pass, waking the machine whenever it asked for it.
+    mutating func advance(by duration: Duration) {
+        let end = now.advanced(by: duration)
+        while let at = wakeAt, at <= end {
+            now = max(now, at)
+            wakeAt = nil
+            give(.tick)
+        }
+        now = end
+    }
+
+    mutating func hello(_ serverKey: UInt8 = 9) {
+        give(.opened(nonce: [1]))
+        guard let key = IdentityKey(bytes: [UInt8](repeating: serverKey, count: 32)) else { return }
+        give(.line(.hello(version: 1, server: alice.server, key: key, signature: [])))
+        give(.line(.challenge(data: "challenge")))
+    }
+
+    /// The whole opening, from an accepted connection to the welcome.
+    mutating func login(_ heads: [(Conversation, Int64)] = []) {
+        hello()
+        welcome(heads)
+    }
+
+    mutating func welcome(_ heads: [(Conversation, Int64)] = []) {
+        let places = heads.map { Welcome.Head(conversation: $0.0, seq: $0.1) }
+        give(.line(.welcome(Welcome(data: "v", address: alice, token: token, heads: places))))
+    }
+
+    let token = ResumeToken(id: [1], secret: [2])
+
+    @discardableResult
+    mutating func command(_ command: ClientCommand) -> CommandToken {
+        lastToken += 1
+        give(.command(command, CommandToken(lastToken)))
+        return CommandToken(lastToken)
+    }
+
+    @discardableResult
+    mutating func say(_ number: UInt64, to: Conversation = .everyone) -> CommandToken {
+        command(.message(id: id(number), to: to, text: "text \(number)", at: 1))
+    }
+
+    /// Answers the latest unanswered question for keys of `address`.
+    mutating func answerKeys(of address: Address, _ keys: [DeviceKey]) {
+        guard let ref = ref(where: { if case .keys(_, address) = $0 { true } else { false } }) else { return }
+        give(.line(.keys(ref: ref, of: address, keys)))
+    }
+
+    /// The usual keys of oneself and Bob.
+    mutating func answerAllKeys() {
+        answerKeys(of: alice, [key(alice)])
+        answerKeys(of: bob, [key(bob)])
+    }
+
+    func ref(where matches: (ClientLine) -> Bool) -> Int64? {
+        sent.last(where: matches).flatMap { line in
+            switch line {
+            case .keys(let ref, _), .who(let ref), .ping(let ref), .history(let ref, _): ref
+            default: nil
+            }
+        }
+    }
+
+    var lastHistory: (ref: Int64, range: HistoryRange)? {
+        for case .history(let ref, let range) in sent.reversed() { return (ref, range) }
+        return nil
+    }
+
+    mutating func answerHistory(
+        _ entries: [Entry], damaged: [Int64] = [], last: Int64, hasMore: Bool = false
+    ) {
+        guard let (ref, range) = lastHistory else { return }
+        let page = HistoryPage(
+            conversation: range.conversation, entries: entries, damaged: damaged, last: last, hasMore: hasMore)
+        give(.line(.history(ref: ref, page)))
+    }
+
+    // What happened.
+
+    var sent: [ClientLine] { actions.compactMap { if case .send(let line) = $0 { line } else { nil } } }
+    var drafts: [Draft] { sent.compactMap { if case .message(let draft) = $0 { draft } else { nil } } }
+    var events: [ClientEvent] { actions.compactMap { if case .emit(let event) = $0 { event } else { nil } } }
+    var end: ClientEnd? {
+        for case .end(let end) in actions { return end }
+        return nil
+    }
+    var shown: [Int64] { events.compactMap { if case .message(let message, nil) = $0 { message.seq } else { nil } } }
+    var texts: [String?] { events.compactMap { if case .message(let message, _) = $0 { message.text } else { nil } } }
+    var gaps: [ClosedRange<Int64>] { events.compactMap { if case .gap(_, let range, _) = $0 { range } else { nil } } }
+    var errors: [String] { events.compactMap { if case .error(let code, _, _) = $0 { code } else { nil } } }
+    var changes: [KeyChange?] { events.compactMap { if case .key(_, _, let change, _) = $0 { change } else { nil } } }
+    func states(of number: UInt64) -> [SendState] {
+        events.compactMap { if case .state(id(number), let state, _) = $0 { state } else { nil } }
+    }
+}
