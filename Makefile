@@ -1,0 +1,59 @@
+# Every target installs the system packages that it needs and are missing; see Scripts/install-packages.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+
+SWIFT ?= swift
+# Seeds that the simulator plays in `make test` and `make simulate`.
+SEEDS ?= 200
+# The same flags for every debug build, so that testing and checking share their objects.
+strict := -Xswiftc -warnings-as-errors
+swift_folders := Package.swift Sources Tests
+
+.PHONY: help build run demo test scenarios simulate check format lint layers clean packages test-packages debug-build release-build
+
+help: ## show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+packages:
+	@Scripts/install-packages
+
+test-packages:
+	@Scripts/install-packages --tests
+
+debug-build: test-packages
+	$(SWIFT) build --build-tests $(strict)
+
+release-build: packages
+	$(SWIFT) build -c release
+
+build: release-build ## build both programs for use, into .build/release
+
+run: release-build ## run the node that setup.json describes
+	.build/release/postroad-node run --setup setup.json
+
+demo: release-build ## play a conversation of two nodes and four people, with failures
+	Scripts/demo
+
+test: debug-build ## all tests: modules, simulator (SEEDS=200), scenarios
+	POSTROAD_SEEDS=$(SEEDS) Scripts/run-tests $(SWIFT) test --skip-build $(strict)
+
+scenarios: debug-build ## the scenario tests alone; ONLY=word picks some
+	Tests/Scenarios/run $(ONLY)
+
+simulate: debug-build ## the simulator alone, with many seeds: make simulate SEEDS=2000
+	POSTROAD_SEEDS=$(SEEDS) $(SWIFT) test --skip-build $(strict) --filter SimulatorTests
+
+check: lint layers test ## everything that must hold: format, layers, no warnings, tests
+
+lint:
+	$(SWIFT) format lint --strict --recursive --parallel $(swift_folders)
+
+layers: packages
+	Scripts/check-layers --self-test
+	Scripts/check-layers
+
+format: ## format the Swift sources in place
+	$(SWIFT) format --in-place --recursive --parallel $(swift_folders)
+
+clean: ## remove everything that was built
+	rm -rf .build
