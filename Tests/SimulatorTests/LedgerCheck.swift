@@ -1,0 +1,213 @@
+import Store
+import Wire
+
+/// A conversation as nodes hold it; the two people of a direct one in the order of their addresses.
+enum Place: Hashable {
+    case everyone
+    case direct(Address, Address)
+
+    init(_ conversation: Conversation, of owner: Address) {
+        switch conversation {
+        case .everyone: self = .everyone
+        case .direct(let other): self = owner < other ? .direct(owner, other) : .direct(other, owner)
+        }
+    }
+
+    init(_ envelope: Envelope) { self.init(envelope.to, of: envelope.from) }
+}
+
+/// All that one node holds.
+struct History {
+    var places: [Place: [Entry]] = [:]
+    /// What the node says of its own people's messages when they are sent again.
+    private(set) var states: [MessageKey: MessageState] = [:]
+
+    init(_ store: NodeStore, of people: [Address]) {
+        for owner in people {
+            guard case .heads(let heads)? = store.perform([.heads(owner: owner, countMax: 1000)]).first else {
+                continue
+            }
+            for head in heads { read(store, owner, head.conversation) }
+        }
+        for entry in places.values.joined() where people.contains(entry.envelope.from) {
+            let envelope = entry.envelope
+            let again = NodeRequest.accept(envelope, peers: [], local: envelope.from.server, at: 0, deadline: 0)
+            guard case .accepted(let acceptance)? = store.perform([again]).first, acceptance.isDuplicate else {
+                continue
+            }
+            states[MessageKey(envelope)] = acceptance.state
+        }
+    }
+
+    private mutating func read(_ store: NodeStore, _ owner: Address, _ conversation: Conversation) {
+        let place = Place(conversation, of: owner)
+        guard places[place] == nil else { return }
+        var entries: [Entry] = []
+        while true {
+            let range = HistoryRange(conversation: conversation, after: entries.last?.seq ?? 0, count: 100)
+            guard case .history(let page)? = store.perform([.history(owner: owner, range, bytesMax: 1 << 20)]).first
+            else { break }
+            entries += page.entries
+            guard page.hasMore, !page.entries.isEmpty else { break }
+        }
+        places[place] = entries
+    }
+
+    func count(_ key: MessageKey, in place: Place) -> Int {
+        places[place, default: []].count { MessageKey($0.envelope) == key }
+    }
+}
+
+extension Ledger {
+    /// What is wrong, besides what was noticed on the way.
+    func check(_ histories: [ServerName: History]) -> [Complaint] {
+        var found = complaints
+        func complain(_ kind: Complaint.Kind, _ text: String) { found.append(Complaint(kind: kind, text: text)) }
+        let honest = histories.filter { !liars.contains($0.key) }
+        for (server, history) in honest.sorted(by: { $0.key < $1.key }) { check(history, of: server, complain) }
+        for key in order where !liars.contains(key.from.server) { check(key, honest, complain) }
+        for life in lives where !liars.contains(life.address.server) {
+            if let history = honest[life.address.server] { check(life, history, complain) }
+        }
+        checkCoverage(honest, complain)
+        return found
+    }
+
+    /// P4, P6, and that each entry is there once.
+    private func check(_ history: History, of server: ServerName, _ complain: (Complaint.Kind, String) -> Void) {
+        for (place, entries) in history.places {
+            var seen: Set<MessageKey> = []
+            var lastOfDevice: [Int: Int] = [:]
+            for (index, entry) in entries.enumerated() {
+                let key = MessageKey(entry.envelope)
+                if entry.seq != Int64(index + 1) {
+                    complain(.gap, "\(server) has \(entry.seq) at \(index + 1) of \(place)")
+                }
+                if !seen.insert(key).inserted { complain(.doubled, "\(server) has \(key.id) twice") }
+                guard !liars.contains(key.from.server) else { continue }
+                guard let message = said[key], message.to == entry.envelope.to, Place(entry.envelope) == place,
+                    message.text == StandIn.text(in: entry.envelope)
+                else {
+                    complain(.forged, "\(server) has \(key.id) of \(key.from), which nobody wrote")
+                    continue
+                }
+                guard let position = positions[key] else { continue }
+                if let last = lastOfDevice[message.device], last > position {
+                    complain(.overtaken, "\(key.id) of \(key.from) came late at \(server) in \(place)")
+                }
+                lastOfDevice[message.device] = position
+            }
+        }
+    }
+
+    private var positions: [MessageKey: Int] {
+        Dictionary(order.enumerated().map { ($1, $0) }) { first, _ in first }
+    }
+
+    /// P1 and P2 for one message.
+    private func check(
+        _ key: MessageKey, _ histories: [ServerName: History], _ complain: (Complaint.Kind, String) -> Void
+    ) {
+        guard let message = said[key] else { return }
+        let place = Place(message.to, of: key.from)
+        let others = message.to.servers(from: key.from, among: Array(histories.keys)).filter { histories[$0] != nil }
+        func isMissing(_ server: ServerName) -> Bool { histories[server]?.count(key, in: place) == 0 }
+        let isToLiar = message.to.servers(from: key.from, among: []).contains { liars.contains($0) }
+        if promised.contains(key), accepted[key] == nil, failed[key] == nil, !isToLiar {
+            complain(.unsettled, "\(key.id) of \(key.from) was never answered")
+        }
+        if let seq = accepted[key] {
+            let entries = histories[key.from.server]?.places[place] ?? []
+            if isMissing(key.from.server) { complain(.lost, "\(key.id) was accepted and is not at \(key.from.server)") }
+            if !entries.contains(where: { $0.seq == seq && MessageKey($0.envelope) == key }) {
+                complain(.lost, "\(key.id) was accepted at \(seq) and is not there")
+            }
+            for server in others where failed[key] == nil && isMissing(server) {
+                complain(.lost, "\(key.id) was accepted and did not reach \(server)")
+            }
+            if liars.isEmpty, let last = histories[key.from.server]?.states[key] { check(last, key, complain) }
+        }
+        for server in others where delivered.contains(key) && isMissing(server) {
+            complain(.untruthful, "\(key.id) was delivered and is not at \(server)")
+        }
+        guard failed[key] != nil else { return }
+        for server in others where server != key.from.server && !isMissing(server) {
+            complain(.untruthful, "\(key.id) failed and is at \(server)")
+        }
+        if accepted[key] == nil, !isMissing(key.from.server) {
+            complain(.untruthful, "\(key.id) failed before it was accepted and is at \(key.from.server)")
+        }
+    }
+
+    /// What the node answers in the end to a client that sends the message again (P3): it has been told how it ended.
+    private func check(
+        _ last: MessageState, _ key: MessageKey, _ complain: (Complaint.Kind, String) -> Void
+    ) {
+        switch last.state {
+        case .delivered where failed[key] == nil: break
+        case .failed(let refusal) where failed[key] == nil || failed[key] == refusal: break
+        default: complain(.unsettled, "\(key.id) of \(key.from) ends as \(last.state)")
+        }
+    }
+
+    /// P5 for one process: in order, each once, as the node has it.
+    private func check(_ life: Life, _ history: History, _ complain: (Complaint.Kind, String) -> Void) {
+        for (conversation, shown) in life.shown {
+            let entries = history.places[Place(conversation, of: life.address), default: []]
+            var last = life.cursors[conversation]
+            for message in shown {
+                if let last, message.seq != last + 1 {
+                    complain(.notShown, "\(life.address) saw \(message.seq) of \(conversation) after \(last)")
+                }
+                last = message.seq
+                let isThere = entries.contains { $0.seq == message.seq && $0.envelope.id == message.id }
+                if !isThere {
+                    complain(.forged, "\(life.address) saw \(message.id), which its node does not have there")
+                }
+                let key = MessageKey(message.from, message.id)
+                if message.text == nil, !liars.contains(message.from.server) {
+                    complain(.notShown, "\(life.address) cannot read \(message.id)")
+                }
+                if let text = message.text, text != said[key]?.text, !liars.contains(message.from.server) {
+                    complain(.forged, "\(life.address) saw other words in \(message.id)")
+                }
+            }
+        }
+    }
+
+    /// P5 over all processes of a client: nothing since its first login was left out.
+    private func checkCoverage(
+        _ histories: [ServerName: History], _ complain: (Complaint.Kind, String) -> Void
+    ) {
+        for (client, all) in Dictionary(grouping: lives, by: \.client) {
+            guard let address = all.first?.address, let beginning = beginnings[client],
+                let history = histories[address.server]
+            else { continue }
+            var seen: [Conversation: Set<Int64>] = [:]
+            for life in all {
+                for (conversation, shown) in life.shown {
+                    seen[conversation, default: []].formUnion(shown.map(\.seq))
+                }
+            }
+            for (place, entries) in history.places {
+                guard let conversation = place.conversation(of: address) else { continue }
+                let start = beginning[conversation] ?? 0
+                for entry in entries where entry.seq > start && seen[conversation]?.contains(entry.seq) != true {
+                    complain(.notShown, "\(address) never saw \(entry.seq) of \(conversation)")
+                }
+            }
+        }
+    }
+}
+
+extension Place {
+    /// As one of its people names it; nil for everybody else.
+    fileprivate func conversation(of address: Address) -> Conversation? {
+        switch self {
+        case .everyone: .everyone
+        case .direct(address, let other): .direct(other)
+        case .direct(let other, address): .direct(other)
+        case .direct: nil
+        }
+    }
+}

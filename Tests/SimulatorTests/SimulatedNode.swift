@@ -1,0 +1,236 @@
+import Bytes
+import Crypto
+import Federation
+import Node
+import Store
+import Testing
+import Wire
+
+/// A node as its driver runs it: the real hub over the real store, with a virtual world around both. A crash takes
+/// everything but the store.
+final class SimulatedNode: LinkParty {
+    unowned let world: World
+    let name: ServerName
+    let key: Ed25519PrivateKey
+    let identity: IdentityKey
+    let setup: Setup
+    let store: SimulatedStore
+    private(set) var hub: Hub?
+    /// Counts starts, so that what was meant for an earlier one is known.
+    private(set) var life = 0
+    private(set) var startedAt = Instant(nanoseconds: 0)
+    var random: SplitMix64
+    /// Where this server lies or forges, how it changes what it sends.
+    var mischief: Mischief?
+
+    // Volatile.
+    var connections: [LinkID: SimulatedLink] = [:]
+    /// The proven link with each peer.
+    private(set) var proven: [ServerName: LinkID] = [:]
+    private(set) var provenAt: [ServerName: Instant] = [:]
+    var sessions: [SessionID: NodeSession] = [:]
+    var lastSession: UInt64 = 0
+    private var events: [HubEvent] = []
+    private var requests: [(tag: UInt64, NodeRequest)] = []
+    private var askers: [UInt64: (NodeReply) -> Void] = [:]
+    private var lastAsked: UInt64 = 0
+    private var isHandling = false
+    private var wakeAt: Instant?
+
+    private static let ownTags: UInt64 = 1 << 63
+
+    init(_ world: World, name: ServerName, key: Ed25519PrivateKey, setup: Setup) throws {
+        self.world = world
+        self.name = name
+        self.key = key
+        self.setup = setup
+        identity = try #require(IdentityKey(bytes: key.publicKey.bytes))
+        random = world.random.fork()
+        store = try SimulatedStore(world, name: name, accounts: setup.admin.map(\.user))
+    }
+
+    var isUp: Bool { hub != nil }
+
+    // MARK: Lives
+
+    func start() throws {
+        guard hub == nil else { return }
+        life += 1
+        startedAt = world.now
+        hub = Hub(setup: setup, key: identity, stored: try Node.StoredState(reading: store.disk))
+        store.begin { [unowned self, life] in if life == self.life, isUp { stored($0) } }
+        world.trace("\(name) starts")
+        handle(.accounts(setup.admin.map(\.user)))
+        handle(.started)
+        joinWatcher()
+        probeLater()
+    }
+
+    /// - Parameter isNoticed: the machine lives on and resets connections; otherwise it is gone without a word.
+    func crash(isNoticed: Bool) {
+        guard hub != nil else { return }
+        world.trace("\(name) crashes\(isNoticed ? "" : " and falls silent")")
+        world.counts.crashes += 1
+        hub = nil
+        store.crash()
+        for (_, link) in connections.sorted(by: { $0.key < $1.key }) {
+            if isNoticed { link.cut() } else { link.swallow(from: self) }
+        }
+        for (_, session) in sessions.sorted(by: { $0.key < $1.key }) { session.connection?.nodeVanished(isNoticed) }
+        (connections, proven, provenAt, sessions) = ([:], [:], [:], [:])
+        (events, requests, askers, wakeAt, isHandling) = ([], [], [:], nil, false)
+        world.disturbed(name)
+    }
+
+    /// Runs `body` later, unless the node has crashed by then.
+    func after(_ duration: Duration, _ body: @escaping () -> Void) {
+        world.at(world.now.advanced(by: duration)) { [unowned self, life] in
+            if life == self.life, isUp { body() }
+        }
+    }
+
+    // MARK: Events and actions, in the driver's order
+
+    func handle(_ event: HubEvent) {
+        events.append(event)
+        guard !isHandling else { return }
+        isHandling = true
+        var next = 0
+        while next < events.count, hub != nil {
+            let event = events[next]
+            let actions = hub?.handle(event, at: world.now, wall: world.wall, using: &random) ?? []
+            checkInvariants(of: event, actions)
+            for action in actions { perform(action) }
+            next += 1
+        }
+        isHandling = false
+        events.removeAll(keepingCapacity: true)
+        submit()
+    }
+
+    private func perform(_ action: HubAction) {
+        switch action {
+        case .send(let ids, let line): send(line, to: ids)
+        case .close(let id, let line): close(id, with: line)
+        case .pause(let id): sessions[id]?.isPaused = true
+        case .resume(let id): resume(id)
+        case .store(let tag, let request): requests.append((tag, request))
+        case .mesh(let action): perform(action)
+        case .wake(let instant): wake(at: instant)
+        }
+    }
+
+    private func wake(at instant: Instant) {
+        if let wakeAt, wakeAt <= instant { return }
+        wakeAt = instant
+        after(instant.since(world.now)) { [unowned self] in
+            guard wakeAt == instant else { return }
+            wakeAt = nil
+            handle(.rang)
+        }
+    }
+
+    /// Asks the store something that only the driver needs to know.
+    func ask(_ request: NodeRequest, _ body: @escaping (NodeReply) -> Void) {
+        lastAsked += 1
+        askers[SimulatedNode.ownTags | lastAsked] = body
+        requests.append((SimulatedNode.ownTags | lastAsked, request))
+        if !isHandling { submit() }
+    }
+
+    private func submit() {
+        guard !requests.isEmpty, isUp else { return }
+        store.submit(requests)
+        requests = []
+    }
+
+    private func stored(_ batch: [(tag: UInt64, reply: NodeReply)]) {
+        for (tag, reply) in batch where tag >= SimulatedNode.ownTags { askers.removeValue(forKey: tag)?(reply) }
+        handle(.stored(batch.filter { $0.tag < SimulatedNode.ownTags }))
+    }
+
+    // MARK: Links
+
+    private func perform(_ action: MeshAction) {
+        switch action {
+        case .dial(let id, let server, _): world.dial(server, from: self, as: id)
+        case .send(let id, let message):
+            for said in mischief?.twist(message) ?? [message] {
+                connections[id]?.send(.message(said.encoded()), from: self)
+            }
+        case .ping(let id): connections[id]?.send(.ping, from: self)
+        case .close(let id, let refusal):
+            world.trace("\(name) closes link \(id.value): \(refusal.code.rawValue), \(refusal.text)")
+            connections.removeValue(forKey: id)?.send(.close(refusal), from: self)
+        case .sign(let id, let bytes):
+            guard let signature = try? key.sign(bytes) else { return }
+            handle(.mesh(.signed(id, signature: signature)))
+        case .verify(let id, let key, let bytes, let signature):
+            let isGood = (try? Ed25519PublicKey(bytes: key.bytes))?.verify(signature, of: bytes) ?? false
+            handle(.mesh(.verified(id, isGood)))
+        case .note(let note): noted(note)
+        default: world.ledger.complain(.invariant, "the hub of \(name) left \(action) to its driver")
+        }
+    }
+
+    private func noted(_ note: MeshNote) {
+        world.trace("\(name) \(note)")
+        switch note {
+        case .linkUp(let peer, let id): (proven[peer], provenAt[peer]) = (id, world.now)
+        case .linkDown(let peer, let id, _) where proven[peer] == id: (proven[peer], provenAt[peer]) = (nil, nil)
+        case .keyChanged: world.counts.alarms += 1
+        default: break
+        }
+    }
+
+    func acceptLink(_ link: SimulatedLink) -> LinkID? {
+        guard let (id, actions) = hub?.acceptLink(at: world.now) else { return nil }
+        for action in actions { perform(action) }
+        connections[id] = link
+        return id
+    }
+
+    func dialled(_ id: LinkID, _ link: SimulatedLink?) {
+        guard let link else { return handle(.mesh(.closed(id, nil))) }
+        connections[id] = link
+        opened(id)
+    }
+
+    func holds(_ link: SimulatedLink, as id: LinkID) -> Bool { connections[id] === link }
+
+    func opened(_ id: LinkID) { handle(.mesh(.opened(id, .plaintext))) }
+
+    func arrived(_ item: LinkItem, on id: LinkID, of link: SimulatedLink) {
+        guard connections[id] === link else { return }
+        switch item {
+        case .message(let bytes):
+            world.recorded(bytes)
+            do throws(Refusal) {
+                handle(.mesh(.received(id, try LinkMessage(decoding: bytes))))
+            } catch { handle(.mesh(.unreadable(id, error))) }
+        case .ping:
+            link.send(.pong, from: self)
+            handle(.mesh(.heard(id)))
+        case .pong: handle(.mesh(.heard(id)))
+        case .close(let refusal):
+            connections[id] = nil
+            handle(.mesh(.closed(id, refusal)))
+        case .lost:
+            connections[id] = nil
+            handle(.mesh(.closed(id, nil)))
+        }
+    }
+
+    // MARK: What must always hold
+
+    private func checkInvariants(of event: HubEvent, _ actions: [HubAction]) {
+        if case .mesh(.received(let id, .envelope)) = event, !proven.values.contains(id) {
+            let isTaken = actions.contains { if case .store(_, .receive) = $0 { true } else { false } }
+            if isTaken { world.ledger.complain(.invariant, "\(name) took an envelope from an unproven link") }
+        }
+        for state in hub?.linkStates ?? [] where state.unacknowledged > Outbox.windowCountMax {
+            world.ledger.complain(
+                .invariant, "\(name) has \(state.unacknowledged) envelopes under way to \(state.name)")
+        }
+    }
+}
