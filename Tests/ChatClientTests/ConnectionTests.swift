@@ -101,19 +101,28 @@ import Wire
         #expect(play.errors == ["node-unproven"])
     }
 
-    @Test func comesBackByTokenAndFallsBackToThePassword() {
+    @Test(arguments: [false, true])
+    func comesBackByTokenAndFallsBackToThePassword(asLastLine isClosing: Bool) {
+        let refusal = Refusal(.loginRefused, "old")
         var play = Play()
         play.login()
         play.give(.closed(reason: "cut"))
         play.advance(by: .zero)
         play.hello()
         #expect(play.actions.contains(.scram(.begin(token: play.token))))
-        play.give(.line(.refused(Refusal(.loginRefused, "old"), ref: nil, id: nil)))
+        play.give(.line(isClosing ? .closing(refusal, retrySeconds: nil) : .refused(refusal, ref: nil, id: nil)))
         #expect(play.end == nil)
         play.advance(by: .seconds(2))
         let before = play.actions.count
         play.hello()
         #expect(play.actions[before...].contains(.scram(.begin(token: nil))))
+    }
+
+    @Test func aWrongPasswordEndsTheClientAsSuch() {
+        var play = Play()
+        play.hello()
+        play.give(.line(.closing(Refusal(.loginRefused, "wrong"), retrySeconds: nil)))
+        #expect(play.end == .loginRefused("wrong"))
     }
 
     @Test func withoutAPasswordAStoredTokenIsUsedAndItsRefusalEndsTheClient() {

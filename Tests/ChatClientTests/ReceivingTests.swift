@@ -95,6 +95,22 @@ import Wire
         #expect(play.gaps == [12...12, 14...15])
     }
 
+    @Test func keysThatCannotBeAskedForNowMakeNothingUnreadable() throws {
+        var play = ready()
+        play.give(.line(.message(whispered(1), in: .direct(bob))))
+        let ref = try #require(play.ref { if case .keys(_, bob) = $0 { true } else { false } })
+        play.give(.line(.refused(Refusal(.timedOut, "no link"), ref: ref, id: nil)))
+        play.give(.line(.message(whispered(2), in: .direct(bob))))
+        #expect(play.errors == [])
+        for _ in 0..<3 {
+            play.advance(by: .seconds(6))
+            play.give(.line(.pong(ref: 0)))
+        }
+        play.answerKeys(of: bob, [key(bob)])
+        #expect(play.errors == [])
+        #expect(play.shown == [1, 2])
+    }
+
     @Test func gapsOfEarlierRunsAreToldOnce() {
         var stored = StoredState()
         stored.cursors = [.everyone: 9]

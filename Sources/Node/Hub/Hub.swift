@@ -27,10 +27,16 @@ package struct Hub: Sendable {
         case outbox(ServerName, after: Int64)
         case rewind(ServerName, Epoch)
         case refusals(ServerName, Epoch, after: Int64, through: Int64, countMax: Int)
-        case acknowledge
+        case acknowledge(ServerName)
         case expire
         /// Nothing depends on the answer.
         case nothing
+    }
+
+    /// What a peer acknowledged and the store does not hold yet.
+    struct Settling {
+        var through: Int64
+        var refused: [StreamRefusal]
     }
 
     struct KeyQuestion {
@@ -48,6 +54,7 @@ package struct Hub: Sendable {
     var lastTag: UInt64 = 0
     /// Questions for keys of people elsewhere.
     var keyQuestions: [UInt64: KeyQuestion] = [:]
+    var settling: [ServerName: Settling] = [:]
     var isDraining = false
     var actions: [HubAction] = []
     private var nextExpiry: Instant?
@@ -105,6 +112,7 @@ package struct Hub: Sendable {
         guard let due = nextExpiry, now >= due else { return }
         ask(.expire(at: wall), for: .expire)
         ask(.purge(at: wall), for: .nothing)
+        for peer in settling.keys.sorted() { settle(peer, wall: wall) }
         scheduleExpiry(at: now)
     }
 

@@ -40,7 +40,9 @@ extension Hub {
                 .outbox(peer: peer, after: after, countMax: countMax, bytesMax: bytesMax),
                 for: .outbox(peer, after: after))
         case .acknowledge(let peer, let through, let refused):
-            ask(.acknowledge(peer: peer, through: through, refused: refused, at: wall), for: .acknowledge)
+            settling[peer, default: Settling(through: through, refused: [])].through = through
+            settling[peer]?.refused += refused
+            settle(peer, wall: wall)
         case .rewind(let peer, let epoch): ask(.rewind(peer: peer, epoch: epoch), for: .rewind(peer, epoch))
         case .readRefusals(let peer, let epoch, let after, let through, let countMax):
             ask(
@@ -131,12 +133,30 @@ extension Hub {
         case (.history(let id, let ref), .refused(let refusal)), (.history(let id, let ref), .failed(let refusal)):
             ended(id)
             actions.append(.send([id], .refused(refusal, ref: ref, id: nil)))
-        case (.acknowledge, .acknowledged(let settlement)): changed(settlement.changes)
+        case (.acknowledge(let peer), .acknowledged(let settlement)): settled(peer, settlement)
         case (.expire, .expired(let changes, let hasMore)):
             changed(changes)
             if hasMore { ask(.expire(at: wall), for: .expire) }
         default: answeredMesh(errand, reply, at: now, wall: wall, using: &random)
         }
+    }
+
+    /// The mesh goes on from what it has heard, so what a full disk did not take is offered again, with the next
+    /// acknowledgement or in a minute. Each offer names all refused places that are not on disk: the later of two may
+    /// succeed where the first failed, and would otherwise call them delivered.
+    mutating func settle(_ peer: ServerName, wall: Int64) {
+        guard let open = settling[peer] else { return }
+        ask(
+            .acknowledge(peer: peer, through: open.through, refused: open.refused, at: wall),
+            for: .acknowledge(peer))
+    }
+
+    private mutating func settled(_ peer: ServerName, _ settlement: Settlement) {
+        changed(settlement.changes)
+        guard let open = settling[peer] else { return }
+        let isDone = settlement.isBeyond || settlement.through >= open.through
+        settling[peer]?.refused.removeAll { $0.seq <= settlement.through }
+        if isDone { settling[peer] = nil }
     }
 
     private mutating func answeredMesh(
@@ -152,6 +172,9 @@ extension Hub {
                 .outboxRead(peer, after: after, rows, hasMore: page.hasMore), at: now, wall: wall, using: &random)
         case (.rewind(let peer, let epoch), .rewound(let first)):
             tell(.rewound(peer, epoch, first: first), at: now, wall: wall, using: &random)
+        case (.rewind(let peer, let epoch), .failed):
+            // Until the store has rewound, nothing is sent on this link: another one has to ask again.
+            tell(.commitFailed(peer, epoch, seq: 0), at: now, wall: wall, using: &random)
         case (.refusals(let peer, let epoch, let after, let through, let countMax), .refusals(let all)):
             let wanted = all.filter { $0.seq > after && $0.seq <= through }
             tell(
