@@ -8,7 +8,6 @@ final class Play {
     struct Outcome {
         let complaints: [Complaint]
         let counts: Counts
-        let digest: UInt64
         let trace: String
     }
 
@@ -17,7 +16,8 @@ final class Play {
 
     /// Longest time from the healing to silence: a backoff of a minute, twice, and room.
     private static let quietDurationMax: Duration = .seconds(400)
-    private static let calmDuration: Duration = .seconds(45)
+    /// What a full disk did not take is offered again within a minute.
+    private static let calmDuration: Duration = .seconds(70)
 
     init(seed: UInt64) throws {
         var random = SplitMix64(seed: seed ^ 0x706C_6179)
@@ -71,10 +71,9 @@ final class Play {
     }
 
     func outcome() -> Outcome {
-        defer { world.end() }
+        world.end()
         return Outcome(
-            complaints: world.ledger.check(world.histories()), counts: world.counts, digest: world.digest,
-            trace: world.traceTail)
+            complaints: world.ledger.check(world.histories()), counts: world.counts, trace: world.traceTail)
     }
 
     private var isQuiet: Bool {

@@ -14,6 +14,8 @@ struct Counts {
     var duplicates = 0
     var reorders = 0
     var alarms = 0
+    /// Of all that happened, in whatever order the seeds were played: equal seeds give equal runs on every machine.
+    var digest: UInt64 = 0
 
     static func += (left: inout Counts, right: Counts) {
         left.seeds += right.seeds
@@ -23,11 +25,12 @@ struct Counts {
         left.duplicates += right.duplicates
         left.reorders += right.reorders
         left.alarms += right.alarms
+        left.digest ^= right.digest
     }
 
     var line: String {
         "seeds \(seeds), messages \(messages), cuts \(cuts), crashes \(crashes), duplicates \(duplicates), "
-            + "reorders \(reorders)"
+            + "reorders \(reorders), digest \(String(digest, radix: 16))"
     }
 }
 
@@ -61,8 +64,8 @@ final class World {
     /// What went over links, for those who replay it.
     private(set) var recordings: [[UInt8]] = []
     private var lines: [String] = []
-    /// Sums up the trace: equal seeds give equal digests.
-    private(set) var digest: UInt64 = 0xCBF2_9CE4_8422_2325
+    /// FNV-1a of the trace.
+    private var digest: UInt64 = 0xCBF2_9CE4_8422_2325
     /// The wall clock may jump; nothing but deadlines may care.
     var wallJump: Int64 = 0
 
@@ -121,7 +124,11 @@ final class World {
     func at(_ instant: Instant, _ body: @escaping () -> Void) { timeline.at(instant, body) }
     func after(_ duration: Duration, _ body: @escaping () -> Void) { at(now.advanced(by: duration), body) }
     func advance(by duration: Duration) { timeline.run(until: now.advanced(by: duration)) }
-    func end() { timeline.clear() }
+
+    func end() {
+        timeline.clear()
+        counts.digest = digest
+    }
 
     func start() throws {
         for node in nodes { try node.start() }
