@@ -27,6 +27,13 @@ package struct ClientMachine: Sendable {
         case checking(Welcome)
     }
 
+    /// Whether the node has this device's key, on the present connection.
+    enum Publication: Equatable {
+        case wanted, asked, done
+        /// For a reason that time does not heal.
+        case refused
+    }
+
     package let address: Address
     let device: DeviceKey
     let hasPassword: Bool
@@ -53,6 +60,7 @@ package struct ClientMachine: Sendable {
 
     // Sending.swift
     var outgoing = Outgoing()
+    var publication = Publication.wanted
 
     // KeyWork.swift
     var ring = KeyRing()
@@ -171,14 +179,16 @@ package struct ClientMachine: Sendable {
     /// Starts whatever can be started now: keys, sealing, sending, filling holes.
     mutating func workOn() {
         guard phase == .online else { return sealWaiting() }
+        publish()
         askForKeys()
         sealWaiting()
         sendDue()
         fillHoles()
     }
 
-    mutating func retryLater() {
-        retryAt = retryAt ?? now.advanced(by: ClientMachine.retryDuration)
+    mutating func retryLater(in duration: Duration = ClientMachine.retryDuration) {
+        let at = now.advanced(by: duration)
+        retryAt = min(retryAt ?? at, at)
     }
 
     /// A node whose store or link was busy gets a pause before the same question.

@@ -136,7 +136,7 @@ extension ClientMachine {
         delay.reset()
         emit(.connected(address))
         tellKnownGaps()
-        actions.append(.send(.publish(device)))
+        publish()
         askWho(nil)
         readHeads(welcome.heads)
         sendQuestions()
@@ -190,6 +190,7 @@ extension ClientMachine {
         if isRetryByPassword { token = nil }
         phase = .offline
         outgoing.forgetSent()
+        publication = .wanted
         asked = [:]
         rolls = [:]
         keysUnderWay = [:]

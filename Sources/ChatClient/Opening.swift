@@ -25,16 +25,19 @@ extension ClientMachine {
         switch entry.envelope.body {
         case .text(let text): return .ready(entry, text: text)
         case .sealed(let sealed):
-            let key = senderKey(sealed.device, of: entry.envelope.from)
-            let isHopeless = key == nil && areKeysFresh(of: entry.envelope.from)
-            guard !isHopeless else { return .ready(entry, text: nil) }
+            let from = entry.envelope.from
+            let key = senderKey(sealed.device, of: from)
             lastOpening += 1
             openings[lastOpening] = Opening(
                 owner: owner, envelope: entry.envelope, device: sealed.device, isAwaitingKeys: key == nil)
             if let key {
                 actions.append(.open(opening: lastOpening, entry.envelope, key: key))
+            } else if areKeysFresh(of: from) {
+                // A moment ago the device was not there, or its server could not be asked.
+                keysWanted.insert(from)
+                retryLater(in: ClientMachine.keysAgeMin)
             } else {
-                askKeys(of: entry.envelope.from)
+                askKeys(of: from)
             }
             return .opening(entry, number: lastOpening)
         }

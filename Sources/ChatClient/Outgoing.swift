@@ -101,7 +101,8 @@ struct Outgoing: Sendable {
 
     /// Marks as sent, and returns, the drafts that are due now. A message waiting for keys holds back its own
     /// conversation; one that is being sealed or saved, which is over in a moment, holds back all that come later.
-    mutating func takeDue() -> [Draft] {
+    /// - Parameter publicOnly: sealed ones stay, as nobody could open them yet.
+    mutating func takeDue(publicOnly: Bool) -> [Draft] {
         var drafts: [Draft] = []
         var held: Set<Conversation> = []
         var sentCount = 0
@@ -112,7 +113,9 @@ struct Outgoing: Sendable {
             case .waiting: held.insert(item.to)
             case .unsaved, .saving, .sealing: return drafts
             case .ready:
-                guard !held.contains(item.to), case .draft(let draft) = item.content else { continue }
+                guard !held.contains(item.to), case .draft(let draft) = item.content,
+                    !publicOnly || item.to == .everyone
+                else { continue }
                 items[id]?.step = .sent
                 sentCount += 1
                 drafts.append(draft)

@@ -130,17 +130,17 @@ extension ClientMachine {
         case .refused(let refusal, let ref, let id): refused(refusal, ref, id)
         case .closing(let refusal, let retrySeconds): closing(refusal, retrySeconds)
         case .ping(let ref): actions.append(.send(.pong(ref: ref)))
-        case .published:
-            // Only now does the node list this device among the account's.
-            keysWanted.insert(address)
-            askForKeys()
+        case .published(let fingerprint): published(fingerprint)
         case .hello, .challenge, .welcome: break
         }
     }
 
     private mutating func refused(_ refusal: Refusal, _ ref: Int64?, _ id: MessageID?) {
         if let id { return fail(id, refusal) }
-        guard let ref, let purpose = asked.removeValue(forKey: ref) else { return emit(.error(refusal)) }
+        guard let ref, let purpose = asked.removeValue(forKey: ref) else {
+            if ref == nil { publicationRefused(refusal) }
+            return emit(.error(refusal))
+        }
         switch purpose {
         case .ping: break
         case .keys(let address): keysRefused(refusal, of: address)

@@ -158,9 +158,36 @@ extension ClientMachine {
 
     // MARK: The node
 
+    /// A message sealed under a key that the node does not have could be opened by nobody.
+    mutating func publish() {
+        guard publication == .wanted else { return }
+        publication = .asked
+        actions.append(.send(.publish(device)))
+    }
+
+    mutating func published(_ fingerprint: Fingerprint) {
+        guard fingerprint == device.fingerprint, publication == .asked else { return }
+        publication = .done
+        // Only now does the node list this device among the account's.
+        keysWanted.insert(address)
+        askForKeys()
+        sendDue()
+    }
+
+    /// A refusal that names nothing: beside lines that we do not send, only `publish` is answered so.
+    mutating func publicationRefused(_ refusal: Refusal) {
+        guard publication == .asked else { return }
+        switch refusal.code {
+        case .tooManyDevices, .badKey, .unknownUser: publication = .refused
+        default:
+            publication = .wanted
+            retryLater()
+        }
+    }
+
     mutating func sendDue() {
         guard phase == .online else { return }
-        for draft in outgoing.takeDue() { actions.append(.send(.message(draft))) }
+        for draft in outgoing.takeDue(publicOnly: publication != .done) { actions.append(.send(.message(draft))) }
     }
 
     mutating func stateChanged(_ state: MessageState) {

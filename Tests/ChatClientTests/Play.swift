@@ -66,6 +66,7 @@ struct Play {
     var saves = true
     var seals = true
     var opens = true
+    var publishes = true
 
     init(_ stored: StoredState = StoredState(), hasPassword: Bool = true) {
         machine = ClientMachine(address: alice, device: key(alice), hasPassword: hasPassword)
@@ -84,7 +85,7 @@ struct Play {
     private mutating func answers(to action: ClientAction) -> [ClientInput] {
         switch action {
         case .wake(let at): wakeAt = at
-        case .send(.publish(let device)): return [.line(.published(device.fingerprint))]
+        case .send(.publish(let device)): return publishes ? [.line(.published(device.fingerprint))] : []
         case .disconnect(let reason): return [.closed(reason: reason)]
         case .savePending(let message): return saves ? [.saved(message.id)] : []
         case .saveDraft(let draft): return saves ? [.saved(draft.id)] : []

@@ -214,6 +214,26 @@ import Wire
         #expect(play.states(of: 1).last == .failed(refusal))
     }
 
+    @Test func sealedWordsWaitUntilTheDeviceIsKnown() {
+        var play = Play()
+        play.publishes = false
+        play.login()
+        play.answerAllKeys()
+        play.say(1, to: .direct(bob))
+        play.answerKeys(of: bob, [key(bob)])
+        play.say(2)
+        #expect(play.drafts.map(\.id) == [id(2)])
+        play.give(.line(.refused(Refusal(.storeFailed, "the disk is full"), ref: nil, id: nil)))
+        for _ in 0..<3 {
+            play.advance(by: .seconds(6))
+            play.give(.line(.pong(ref: 0)))
+        }
+        #expect(play.sent.count { $0.tag == "publish" } == 2)
+        play.give(.line(.published(key(alice).fingerprint)))
+        play.answerKeys(of: alice, [key(alice)])
+        #expect(play.drafts.map(\.id) == [id(2), id(1)])
+    }
+
     @Test func anUnreachableServerIsAskedAgain() throws {
         var play = Play()
         play.login()
