@@ -52,25 +52,36 @@ package final class NodeStore {
     }
 
     /// Performs a batch in order and commits it as one; returns after the commit, one reply per request.
-    /// A request that fails alone leaves the others alone; a failed commit or a full disk fails every change.
+    /// A request that fails alone leaves the others alone; a failed commit or a full disk fails every change. A retry
+    /// of a message that is here changes nothing and is answered all the same: to call it failed would be a lie.
     package func perform(_ requests: [NodeRequest]) -> [NodeReply] {
         guard requests.contains(where: \.isWrite) else { return requests.map { read($0) } }
-        if let broken { return requests.map { $0.isWrite ? .failed(broken.refusal) : read($0) } }
+        if let broken { return requests.map { answerUnchanged($0, broken.refusal) } }
         let isLow = requests.contains(where: \.addsMessage) && freeSpace.isLow
         do throws(StoreError) {
             return try database.transaction { () throws(StoreError) in
                 var replies: [NodeReply] = []
                 replies.reserveCapacity(requests.count)
                 for request in requests {
-                    replies.append(isLow && request.addsMessage ? NodeStore.lowReply : try part(request))
+                    let isRefused = isLow && request.addsMessage
+                    replies.append(isRefused ? answerUnchanged(request, NodeStore.lowRefusal) : try part(request))
                 }
                 return replies
             }
         } catch {
             if [.inputOutput, .damaged].contains(error.kind) { broken = error }
             // Reads are done again: what they saw in the transaction did not come to pass.
-            return requests.map { $0.isWrite ? .failed(error.refusal) : read($0) }
+            return requests.map { answerUnchanged($0, error.refusal) }
         }
+    }
+
+    /// What can be answered without changing anything; `refusal` for the rest.
+    private func answerUnchanged(_ request: NodeRequest, _ refusal: Refusal) -> NodeReply {
+        guard request.isWrite else { return read(request) }
+        guard case .accept(let envelope, _, _, _, _) = request, let answer = try? retried(envelope) else {
+            return .failed(refusal)
+        }
+        return answer
     }
 
     /// Folds the log into the file and closes it. Later requests fail.
@@ -134,6 +145,6 @@ package final class NodeStore {
         }
     }
 
-    private static let lowReply = NodeReply.failed(
-        Refusal(.storeFailed, "the node's disk is nearly full; it takes no new messages until there is room"))
+    private static let lowRefusal = Refusal(
+        .storeFailed, "the node's disk is nearly full; it takes no new messages until there is room")
 }

@@ -35,15 +35,8 @@ extension NodeStore {
     func accept(
         _ envelope: Envelope, peers: [ServerName], local: ServerName, at: Int64, deadline: Int64
     ) throws(StoreError) -> NodeReply {
+        if let answer = try retried(envelope) { return answer }
         let bytes = envelope.encoded()
-        if let (message, stored) = try known(envelope) {
-            guard stored.isIntact else { return .refused(NodeStore.damagedRefusal) }
-            guard stored.bytes == bytes else { return .refused(NodeStore.reusedRefusal) }
-            let state = try state(of: message, seq: stored.seq)
-            let skipped = (message.skipped ?? "").split(separator: ",").compactMap { try? ServerName(String($0)) }
-            return .accepted(
-                Acceptance(seq: stored.seq, isDuplicate: true, state: state, skipped: skipped, queued: []))
-        }
         var targets: [Peer] = []
         var skipped: [ServerName] = []
         switch envelope.to {
@@ -70,6 +63,16 @@ extension NodeStore {
         let state = MessageState(
             id: envelope.id, state: isDelivered ? .delivered : .accepted(seq: seq), waiting: queued.map(\.peer))
         return .accepted(Acceptance(seq: seq, isDuplicate: false, state: state, skipped: skipped, queued: queued))
+    }
+
+    /// The answer to a message whose author and id are known; nil if they are new.
+    func retried(_ envelope: Envelope) throws(StoreError) -> NodeReply? {
+        guard let (message, stored) = try known(envelope) else { return nil }
+        guard stored.isIntact else { return .refused(NodeStore.damagedRefusal) }
+        guard stored.bytes == envelope.encoded() else { return .refused(NodeStore.reusedRefusal) }
+        let state = try state(of: message, seq: stored.seq)
+        let skipped = (message.skipped ?? "").split(separator: ",").compactMap { try? ServerName(String($0)) }
+        return .accepted(Acceptance(seq: stored.seq, isDuplicate: true, state: state, skipped: skipped, queued: []))
     }
 
     /// The message that already has this author and id, if there is one.

@@ -188,6 +188,42 @@ func aFlippedBitIsNeverAMessage(bit: Int) throws {
     #expect(try store.page().last == 0)
 }
 
+@Test func aRetryIsAnsweredOnANearlyFullDisk() throws {
+    let folder = try TemporaryFolder()
+    let before = try openStore(folder.file())
+    let first = try before.accepted(try message(1), peers: [])
+    try before.close()
+    var limits = NodeStore.Limits()
+    limits.freeBytesMin = .max
+    let store = try openStore(folder.file(), limits: limits)
+    let again = try store.accepted(try message(1), peers: [])
+    #expect(again.isDuplicate)
+    #expect(again.seq == first.seq)
+    let other = try message(1, "other words")
+    #expect(try store.perform(.accept(other, peers: [], local: north, at: 1, deadline: 9)).refusalCode == .idReused)
+}
+
+@Test func aRetryIsAnsweredThoughItsBatchFails() throws {
+    var limits = NodeStore.Limits()
+    limits.fileBytesMax = 400_000
+    let folder = try TemporaryFolder()
+    let store = try openStore(folder.file(), limits: limits)
+    let first = try store.accepted(try message(1), peers: [])
+    let big = String(repeating: "x", count: 30_000)
+    let more = try (2...40).map { number -> NodeRequest in
+        .accept(try message(UInt64(number), big), peers: [south], local: north, at: 1, deadline: 9)
+    }
+    let retry = NodeRequest.accept(try message(1), peers: [], local: north, at: 1, deadline: 9)
+    let replies = store.perform([retry] + more)
+    #expect(replies.last?.failureCode == .storeFailed)
+    guard case .accepted(let again)? = replies.first else {
+        Issue.record("the retry was answered with \(String(describing: replies.first))")
+        return
+    }
+    #expect(again.isDuplicate)
+    #expect(again.seq == first.seq)
+}
+
 /// Puts another file in the place of an open one, as if the disk under it had changed its mind.
 private func replaceDescriptor(of path: String, by other: String, _ flags: Int32) throws {
     var replaced = 0
