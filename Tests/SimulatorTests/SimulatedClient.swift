@@ -19,6 +19,7 @@ final class SimulatedClient {
     /// When something last happened to the connection.
     var disturbedAt = Instant(nanoseconds: 0)
     private var wakeAt: Instant?
+    private var lastCommit = Instant(nanoseconds: 0)
     private var random: SplitMix64
     private var lastToken: Int64 = 0
     /// Accepted drafts, to be sent again.
@@ -102,8 +103,9 @@ final class SimulatedClient {
         var changes: [ClientAction] = []
         for action in actions { perform(action, &changes) }
         guard !changes.isEmpty else { return }
-        // A crash may come between what is shown and what is written.
-        after(random.milliseconds(0...3)) { [unowned self] in commit(changes) }
+        // A crash may come between what is shown and what is written, but what is written later is never there first.
+        lastCommit = max(lastCommit, world.now.advanced(by: random.milliseconds(0...3)))
+        after(lastCommit.since(world.now)) { [unowned self] in commit(changes) }
     }
 
     private func commit(_ changes: [ClientAction]) {

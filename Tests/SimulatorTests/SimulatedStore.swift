@@ -20,6 +20,8 @@ final class SimulatedStore {
     private var waiting: [(tag: UInt64, NodeRequest)] = []
     private var isBusy = false
     private var life = 0
+    /// Messages of this node's own people that are on disk.
+    private var kept: Set<MessageKey> = []
     private var lastAnswer = Instant(nanoseconds: 0)
     private var answer: ([(tag: UInt64, reply: NodeReply)]) -> Void = { _ in }
     /// How long a commit takes.
@@ -86,9 +88,11 @@ final class SimulatedStore {
         world.at(world.now.advanced(by: duration)) { [unowned self, life] in if life == self.life { body() } }
     }
 
-    /// What a full disk answers: reads go on.
+    /// What a full disk answers: reads go on, and so do retries.
     private func refuse(_ request: NodeRequest) -> NodeReply {
         switch request {
+        case .accept(let envelope, _, _, _, _) where kept.contains(MessageKey(envelope)):
+            disk.perform([request]).first ?? .done
         case .refusals, .outbox, .streams, .accounts, .account, .devices, .devicesOf, .token, .history, .heads:
             disk.perform([request]).first ?? .done
         default: .failed(Refusal(.storeFailed, "the disk is full"))
@@ -99,6 +103,7 @@ final class SimulatedStore {
         guard world.impostor?.store !== self else { return }
         switch (request, reply) {
         case (.accept(let envelope, _, _, _, _), .accepted(let acceptance)):
+            kept.insert(MessageKey(envelope))
             guard !acceptance.isDuplicate else { return }
             world.trace("\(name) commits \(envelope.id) of \(envelope.from) to \(envelope.to) at \(acceptance.seq)")
             world.ledger.committed(envelope, at: name)
