@@ -35,7 +35,6 @@ final class SimulatedNode: LinkParty {
     private var askers: [UInt64: (NodeReply) -> Void] = [:]
     private var lastAsked: UInt64 = 0
     private var isHandling = false
-    private var wakeAt: Instant?
 
     private static let ownTags: UInt64 = 1 << 63
 
@@ -78,7 +77,7 @@ final class SimulatedNode: LinkParty {
         }
         for (_, session) in sessions.sorted(by: { $0.key < $1.key }) { session.connection?.nodeVanished(isNoticed) }
         (connections, proven, provenAt, sessions) = ([:], [:], [:], [:])
-        (events, requests, askers, wakeAt, isHandling) = ([], [], [:], nil, false)
+        (events, requests, askers, isHandling) = ([], [], [:], false)
         world.disturbed(name)
     }
 
@@ -121,13 +120,7 @@ final class SimulatedNode: LinkParty {
     }
 
     private func wake(at instant: Instant) {
-        if let wakeAt, wakeAt <= instant { return }
-        wakeAt = instant
-        after(instant.since(world.now)) { [unowned self] in
-            guard wakeAt == instant else { return }
-            wakeAt = nil
-            handle(.rang)
-        }
+        after(instant.since(world.now)) { [unowned self] in handle(.rang) }
     }
 
     /// Asks the store something that only the driver needs to know.

@@ -25,8 +25,6 @@ final class NodeDriver {
     /// What the store will be asked when the event at hand is done.
     private var requests: [(tag: UInt64, NodeRequest)] = []
     private var isHandling = false
-    private var wakeTimer: TimerID?
-    private var wakeAt: Instant?
     private var refusalCounts: [Refusal.Code: Int] = [:]
     private var random = SecureGenerator()
     private var isDraining = false
@@ -132,13 +130,7 @@ final class NodeDriver {
     }
 
     private func wake(at instant: Instant) {
-        if let wakeAt, wakeAt <= instant { return }
-        if let wakeTimer { loop.cancel(wakeTimer) }
-        wakeAt = instant
-        wakeTimer = loop.schedule(after: instant.since(loop.now)) { [weak self] in
-            self?.wakeAt = nil
-            self?.handle(.rang)
-        }
+        loop.schedule(after: instant.since(loop.now)) { [weak self] in self?.handle(.rang) }
     }
 
     // MARK: The store

@@ -61,5 +61,6 @@ package enum HubAction: Sendable {
     case store(tag: UInt64, NodeRequest)
     /// Dialling, sending, signing and the like; never one that the hub performs itself.
     case mesh(MeshAction)
+    /// Tell `rang` then. Each one counts: hub and mesh ask apart, and neither asks again for what it has asked.
     case wake(at: Instant)
 }
