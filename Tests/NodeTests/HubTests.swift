@@ -167,6 +167,19 @@ import Wire
         #expect(harness.paused.isEmpty)
     }
 
+    @Test("whoever leaves before the welcome is no session")
+    func leavesWhileJoining() throws {
+        var harness = try HubHarness()
+        harness.isStoreSlow = true
+        let gone = try harness.join("alice")
+        harness.handle(.left(gone))
+        harness.isStoreSlow = false
+        harness.answer()
+        let bob = try harness.join("bob")
+        harness.handle(.said(bob, try draft(1, to: "public")))
+        #expect(harness.takeAll(gone).isEmpty)
+    }
+
     @Test("draining tells every session when to come back")
     func drain() throws {
         var harness = try HubHarness()

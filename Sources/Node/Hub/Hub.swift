@@ -47,6 +47,8 @@ package struct Hub: Sendable {
     package let name: ServerName
     var mesh: Mesh
     var sessions: [SessionID: Session] = [:]
+    /// Their welcome is being prepared. Whoever leaves meanwhile gets none.
+    var joining: Set<SessionID> = []
     var sessionsOfUser: [UserName: [SessionID]] = [:]
     var accounts: Set<UserName>
     var devices: [UserName: [DeviceKey]]

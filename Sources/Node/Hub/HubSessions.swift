@@ -11,6 +11,7 @@ extension Hub {
     static let historyBytesMax = 128 << 10
 
     mutating func join(_ id: SessionID, _ login: Login, wall: Int64) {
+        joining.insert(id)
         if let used = login.used { ask(.tokenUsed(id: used, at: wall), for: .nothing) }
         ask(
             .saveToken(
@@ -22,6 +23,7 @@ extension Hub {
     /// The heads are read and the token is kept. From here on the session hears of every message, so none can fall
     /// between its heads and its first line.
     mutating func welcome(_ id: SessionID, _ login: Login, heads: [Welcome.Head]) {
+        guard joining.remove(id) != nil else { return }
         guard !isDraining else {
             let refusal = Refusal(.draining, "the node stops; come back in a moment")
             return actions.append(.close(id, .closing(refusal, retrySeconds: nil)))
@@ -36,6 +38,7 @@ extension Hub {
     mutating func left(
         _ id: SessionID, at now: Instant, wall: Int64, using random: inout some RandomNumberGenerator
     ) {
+        joining.remove(id)
         guard let session = sessions.removeValue(forKey: id) else { return }
         sessionsOfUser[session.user]?.removeAll { $0 == id }
         if sessionsOfUser[session.user]?.isEmpty == true { sessionsOfUser[session.user] = nil }
