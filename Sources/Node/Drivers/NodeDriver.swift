@@ -101,9 +101,10 @@ final class NodeDriver {
             let actions = hub.handle(events[next], at: loop.now, wall: Clock.wallMilliseconds, using: &random)
             for action in actions { perform(action) }
             next += 1
+            // Requests that the store does not take are answered by one more event.
+            if next == events.count { submit() }
         }
         events.removeAll(keepingCapacity: true)
-        submit()
     }
 
     /// nil if too many links wait to be proven.
@@ -156,8 +157,11 @@ final class NodeDriver {
 
     private func stored(_ batch: [(UInt64, NodeReply)]) {
         var replies: [(tag: UInt64, reply: NodeReply)] = []
+        let failures = batch.compactMap { if case .failed(let refusal) = $0.1 { refusal } else { nil } }
+        if let first = failures.first {
+            log.write(.alarm, "store failed", [("reason", first.text), ("requests", String(failures.count))])
+        }
         for (tag, reply) in batch {
-            if case .failed(let refusal) = reply { log.write(.alarm, "store failed", [("reason", refusal.text)]) }
             if tag < NodeDriver.ownTags {
                 replies.append((tag, reply))
             } else {
