@@ -23,6 +23,8 @@ package final class Stream: EventSource {
     package private(set) var remoteAddress: SocketAddress
     /// When bytes last arrived; before that, when the connection was made.
     package private(set) var lastReceived: Instant
+    /// When the system last took bytes of ours; before that, when the connection was made.
+    package private(set) var lastSent: Instant
 
     private var descriptor: Int32
     private var state: State
@@ -48,6 +50,7 @@ package final class Stream: EventSource {
         descriptor = accepted
         remoteAddress = address
         lastReceived = loop.now
+        lastSent = loop.now
         state = .open
         egress = EgressQueue(limits: limits)
         Socket.disableDelay(accepted)
@@ -62,6 +65,7 @@ package final class Stream: EventSource {
         descriptor = -1
         remoteAddress = first
         lastReceived = loop.now
+        lastSent = loop.now
         state = .connecting(attempts)
         egress = EgressQueue(limits: limits)
     }
@@ -280,7 +284,9 @@ package final class Stream: EventSource {
         }
         var sent = 0
         switch transfer {
-        case .bytes(let count): sent = count
+        case .bytes(let count):
+            sent = count
+            lastSent = loop.now
         case .failed(let number):
             sendFailed(errno: number)
             return false

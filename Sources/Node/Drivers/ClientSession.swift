@@ -61,6 +61,7 @@ final class ClientSession: StreamHandler {
 
     func streamClosed(_ stream: Stream, reason: CloseReason) {
         if let loginTimer { driver.loop.cancel(loginTimer) }
+        phase = .closing
         driver.ended(self, reason)
     }
 
@@ -73,6 +74,7 @@ final class ClientSession: StreamHandler {
     }
 
     func welcomed() {
+        guard case .waiting = phase else { return }
         if let loginTimer { driver.loop.cancel(loginTimer) }
         lines.lineBytesMax = ClientLine.bytesMax
         phase = .open
@@ -101,8 +103,11 @@ final class ClientSession: StreamHandler {
     func end(_ refusal: Refusal) { close(with: .closing(refusal, retrySeconds: nil)) }
 
     /// Asks a session that has been silent for a while whether it is there, and gives it up if it does not answer.
+    /// One that is not read because much waits for it is judged by what it takes.
     func probe(at now: Instant) {
-        guard case .open = phase, !isBackedUp, !isPausedByHub else { return }
+        guard case .open = phase else { return }
+        if isBackedUp, now.since(stream.lastSent) >= ClientSession.deadAfter { return stream.close(.slowConsumer) }
+        guard !isBackedUp, !isPausedByHub else { return }
         let silence = now.since(stream.lastReceived)
         if silence >= ClientSession.deadAfter {
             end(Refusal(.timedOut, "nothing was heard for \(ClientSession.deadAfter.components.seconds) s"))
