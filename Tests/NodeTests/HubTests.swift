@@ -167,6 +167,20 @@ import Wire
         #expect(harness.paused.isEmpty)
     }
 
+    @Test("a few pages of history are enough under way, and one of them is not too many to go on")
+    func historyBackpressure() throws {
+        var harness = try HubHarness()
+        let alice = try harness.join("alice")
+        harness.isStoreSlow = true
+        let range = HistoryRange(conversation: .everyone, count: 500)
+        for ref: Int64 in 1...3 { harness.handle(.said(alice, .history(ref: ref, range))) }
+        #expect(harness.paused.isEmpty)
+        harness.handle(.said(alice, .history(ref: 4, range)))
+        #expect(harness.paused == [alice])
+        harness.answer()
+        #expect(harness.paused.isEmpty)
+    }
+
     @Test("whoever leaves before the welcome is no session")
     func leavesWhileJoining() throws {
         var harness = try HubHarness()

@@ -126,9 +126,14 @@ final class ClientSession: StreamHandler {
         }
     }
 
+    /// Not from within the hub's answer that made it possible: the hub would hear all that waits here before it could
+    /// say stop.
     private func goOn() {
-        readLines()
-        if isReading { stream.resumeReading() }
+        driver.loop.afterThisTurn { [weak self] in
+            guard let self else { return }
+            readLines()
+            if isReading { stream.resumeReading() }
+        }
     }
 
     private func readLines() {

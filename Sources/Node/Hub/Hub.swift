@@ -8,7 +8,7 @@ package import Wire
 package struct Hub: Sendable {
     struct Session {
         let user: UserName
-        /// Requests that wait for the store or another server.
+        /// Requests that wait for the store or another server, by their weight.
         var underWay = 0
         var isPaused = false
         /// A session shows as online when its account has a device and it has said something.

@@ -125,13 +125,13 @@ extension Hub {
             ended(id)
             published(id, key, at: now, wall: wall, using: &random)
         case (.history(let id, let ref), .history(let page)):
-            ended(id)
+            ended(id, weight: Hub.historyWeight)
             actions.append(.send([id], .history(ref: ref, page)))
         case (.publish(let id, _), .refused(let refusal)), (.publish(let id, _), .failed(let refusal)):
             ended(id)
             actions.append(.send([id], .refused(refusal, ref: nil, id: nil)))
         case (.history(let id, let ref), .refused(let refusal)), (.history(let id, let ref), .failed(let refusal)):
-            ended(id)
+            ended(id, weight: Hub.historyWeight)
             actions.append(.send([id], .refused(refusal, ref: ref, id: nil)))
         case (.acknowledge(let peer), .acknowledged(let settlement)): settled(peer, settlement)
         case (.expire, .expired(let changes, let hasMore)):

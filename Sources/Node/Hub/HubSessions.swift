@@ -7,8 +7,10 @@ import Wire
 extension Hub {
     /// Requests of one session that wait at once; beyond it the session is not read, so a flood waits in its own socket.
     static let underWayMax = 64
-    /// A page of history ends here, so that several of them fit a session's egress queue.
+    /// A page of history ends here...
     static let historyBytesMax = 128 << 10
+    /// ...and counts as so many requests: more than four pages at once would overflow the session's egress queue.
+    static let historyWeight = 16
 
     mutating func join(_ id: SessionID, _ login: Login, wall: Int64) {
         joining.insert(id)
@@ -65,7 +67,7 @@ extension Hub {
         case .who(let ref): answerWho(ref, to: id)
         case .keys(let ref, let address): findKeys(of: address, ref, for: id, at: now, wall: wall, using: &random)
         case .history(let ref, let range):
-            began(id)
+            began(id, weight: Hub.historyWeight)
             ask(
                 .history(owner: address(of: user), range, bytesMax: Hub.historyBytesMax),
                 for: .history(id, ref: ref))
@@ -91,15 +93,15 @@ extension Hub {
 
     // MARK: What a session has under way
 
-    mutating func began(_ id: SessionID) {
-        sessions[id]?.underWay += 1
+    mutating func began(_ id: SessionID, weight: Int = 1) {
+        sessions[id]?.underWay += weight
         guard let session = sessions[id], session.underWay >= Hub.underWayMax, !session.isPaused else { return }
         sessions[id]?.isPaused = true
         actions.append(.pause(id))
     }
 
-    mutating func ended(_ id: SessionID) {
-        sessions[id]?.underWay -= 1
+    mutating func ended(_ id: SessionID, weight: Int = 1) {
+        sessions[id]?.underWay -= weight
         guard let session = sessions[id], session.isPaused, session.underWay <= Hub.underWayMax / 2 else { return }
         sessions[id]?.isPaused = false
         actions.append(.resume(id))
