@@ -32,9 +32,13 @@ package struct KeyRequests: Sendable {
         return .keysWanted(ref: lastRef, user: user)
     }
 
-    /// The question that an answer belongs to; nil if its time is over.
-    package mutating func answered(_ ref: Int64) -> Request? {
+    /// The question that an answer about `user` belongs to; nil if its time is over. One that an answer names wrongly
+    /// stays, to be answered at the end of the link.
+    package mutating func answered(_ ref: Int64, user: UserName) throws(Refusal) -> Request? {
         guard let index = asked.firstIndex(where: { $0.ref == ref }) else { return nil }
+        guard asked[index].user == user else {
+            throw Refusal(.badValue, "the answer names somebody else than the question")
+        }
         return asked.remove(at: index)
     }
 

@@ -198,8 +198,9 @@ struct Peer: Sendable {
         guard devices.count <= DeviceKey.devicesPerAccountMax else {
             throw Refusal(.tooManyDevices, "a person has at most \(DeviceKey.devicesPerAccountMax) devices")
         }
-        guard let request = link?.requests.answered(ref) else { return [.note(.ignored(name, .timedOut))] }
-        guard request.user == user else { throw Refusal(.badValue, "the answer names somebody else than the question") }
+        guard let request = try link?.requests.answered(ref, user: user) else {
+            return [.note(.ignored(name, .timedOut))]
+        }
         let address = Address(user: user, server: name)
         return [.keysFound(token: request.token, address, devices, refusal)]
     }

@@ -3,24 +3,25 @@ import Testing
 import Wire
 
 @Suite struct KeyRequestsTests {
-    @Test func eachQuestionHasOneAnswer() {
+    @Test func eachQuestionHasOneAnswer() throws {
         var requests = KeyRequests()
         #expect(requests.ask(user("ann"), token: 7, at: seconds(0)) == .keysWanted(ref: 1, user: user("ann")))
         #expect(requests.ask(user("ann"), token: 8, at: seconds(0)) == .keysWanted(ref: 2, user: user("ann")))
-        #expect(requests.answered(2)?.token == 8)
-        #expect(requests.answered(2) == nil)
+        #expect(throws: Refusal.self) { try requests.answered(2, user: user("eve")) }
+        #expect(try requests.answered(2, user: user("ann"))?.token == 8)
+        #expect(try requests.answered(2, user: user("ann")) == nil)
         #expect(requests.end().map(\.token) == [7])
-        #expect(requests.answered(1) == nil)
+        #expect(try requests.answered(1, user: user("ann")) == nil)
     }
 
-    @Test func questionsExpire() {
+    @Test func questionsExpire() throws {
         var requests = KeyRequests()
         _ = requests.ask(user("ann"), token: 1, at: seconds(0))
         _ = requests.ask(user("bob"), token: 2, at: seconds(1))
         #expect(requests.deadline == seconds(10))
         #expect(requests.expired(at: seconds(9.9)) == [])
         #expect(requests.expired(at: seconds(10)).map(\.token) == [1])
-        #expect(requests.answered(1) == nil)
+        #expect(try requests.answered(1, user: user("ann")) == nil)
         #expect(requests.deadline == seconds(11))
     }
 

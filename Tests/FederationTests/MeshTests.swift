@@ -404,6 +404,8 @@ private let north = server("north")
         let answer = LinkMessage.keys(ref: 1, user: user("eve"), devices: [], refusal: nil)
         let actions = bench.feed(.received(id, answer))
         #expect(actions.closes(id) == .badValue)
+        let isAnswered = actions.contains { if case .keysFound(token: 1, _, _, _) = $0 { true } else { false } }
+        #expect(isAnswered)
     }
 
     @Test func ourPeoplesKeysAreFound() {
