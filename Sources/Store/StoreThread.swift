@@ -30,7 +30,7 @@ package final class StoreThread: Sendable {
         thread = Mutex(handle)
     }
 
-    deinit { close() }
+    deinit { end(by: nil) }
 
     /// Queues requests, each with a tag of the caller's that comes back with its reply; never blocks. Returns false,
     /// and takes none of them, if too many are waiting or the store is closed.
@@ -41,13 +41,31 @@ package final class StoreThread: Sendable {
 
     /// Lets everything that is queued be done and answered, closes the database, and returns. Must not be called from
     /// `replies`. Again is harmless.
-    package func close() {
+    package func close() { end(by: nil) }
+
+    /// The same, but leaves the thread to itself after so long, for a program that ends: false says that this was so.
+    /// What it has committed stays; what still waits is committed if the thread gets that far, and answered to nobody.
+    package func close(withinSeconds seconds: Int) -> Bool {
+        var deadline = timespec()
+        clock_gettime(CLOCK_REALTIME, &deadline)
+        deadline.tv_sec += seconds
+        return end(by: deadline)
+    }
+
+    @discardableResult
+    private func end(by deadline: timespec?) -> Bool {
         queue.close()
         let handle = thread.withLock { handle -> pthread_t? in
             defer { handle = nil }
             return handle
         }
-        if let handle { pthread_join(handle, nil) }
+        guard let handle else { return true }
+        if let deadline, !queue.waitForEnd(by: deadline) {
+            pthread_detach(handle)
+            return false
+        }
+        pthread_join(handle, nil)
+        return true
     }
 }
 
@@ -62,11 +80,19 @@ private final class StoreQueue: Sendable {
     /// Counts wake-ups. Its address must not change, so it lives on the heap; the calls on it are thread-safe.
     private nonisolated(unsafe) let wakeUps = UnsafeMutablePointer<sem_t>.allocate(capacity: 1)
 
-    init() { sem_init(wakeUps, 0, 0) }
+    /// Posted once, when the thread has done all it ever will.
+    private nonisolated(unsafe) let ends = UnsafeMutablePointer<sem_t>.allocate(capacity: 1)
+
+    init() {
+        sem_init(wakeUps, 0, 0)
+        sem_init(ends, 0, 0)
+    }
 
     deinit {
-        sem_destroy(wakeUps)
-        wakeUps.deallocate()
+        for semaphore in [wakeUps, ends] {
+            sem_destroy(semaphore)
+            semaphore.deallocate()
+        }
     }
 
     var count: Int { state.withLock { $0.waiting.count } }
@@ -86,6 +112,17 @@ private final class StoreQueue: Sendable {
     func close() {
         state.withLock { $0.isClosed = true }
         sem_post(wakeUps)
+    }
+
+    func end() { sem_post(ends) }
+
+    /// False if the time came first; it is of the system's clock.
+    func waitForEnd(by deadline: timespec) -> Bool {
+        var deadline = deadline
+        while sem_timedwait(ends, &deadline) != 0 {
+            guard errno == EINTR else { return false }
+        }
+        return true
     }
 
     /// Waits for requests and takes them all; nil once the queue is closed and empty.
@@ -131,5 +168,6 @@ private final class StoreWorker {
         }
         // The log holds everything, so a failing checkpoint loses nothing.
         try? store.close()
+        queue.end()
     }
 }

@@ -110,6 +110,26 @@ private func submitter(_ thread: StoreThread, _ index: UInt64, count: UInt64) th
     #expect(collector.all.map(\.0) == Array(0...count))
 }
 
+@Test func aThreadThatIsHeldUpIsLeftBehindInTime() throws {
+    let gate = UnsafeMutablePointer<sem_t>.allocate(capacity: 1)
+    sem_init(gate, 0, 0)
+    let address = UInt(bitPattern: gate)
+    let thread = try StoreThread(try NodeStore(path: ":memory:", epoch: Epoch(1), now: 1)) { _ in
+        if let gate = UnsafeMutablePointer<sem_t>(bitPattern: address) { sem_wait(gate) }
+    }
+    #expect(thread.submit([(tag: 1, .accounts)]))
+    #expect(!thread.close(withinSeconds: 0))
+    #expect(!thread.submit([(tag: 2, .accounts)]))
+    // The thread may still be about to wait, so its semaphore is left to it.
+    sem_post(gate)
+}
+
+@Test func aThreadThatIsDoneIsNotLeftBehind() throws {
+    let thread = try StoreThread(try NodeStore(path: ":memory:", epoch: Epoch(1), now: 1)) { _ in }
+    #expect(thread.submit([(tag: 1, .accounts)]))
+    #expect(thread.close(withinSeconds: 60))
+}
+
 @Test func closingFinishesWhatIsQueuedAndRefusesTheRest() throws {
     let folder = try TemporaryFolder()
     let collector = Collector()

@@ -40,6 +40,11 @@ final class ClientDriver {
         listener = nil
     }
 
+    /// Also for those whom the hub does not know yet. One that is closing already hears nothing new.
+    func closeAll(with line: NodeLine) {
+        for session in sessions.values { session.close(with: line) }
+    }
+
     var sessionCount: Int { sessions.count }
 
     // MARK: Sessions
@@ -47,6 +52,7 @@ final class ClientDriver {
     private func accept(_ stream: Stream) {
         guard sessions.count < ClientDriver.sessionsMax else {
             let refusal = Refusal(.busy, "this node has \(ClientDriver.sessionsMax) connections, its limit")
+            count(refusal.code)
             stream.write(NodeLine.closing(refusal, retrySeconds: 30).encoded())
             return stream.closeAfterFlush(within: .seconds(1), reason: .local("too many connections"))
         }

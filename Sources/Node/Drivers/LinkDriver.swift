@@ -53,6 +53,11 @@ final class LinkDriver {
         listener = nil
     }
 
+    /// Lets go of those who were accepted and are no links yet. The mesh ends the links.
+    func dropUnopened() {
+        for connection in others.values where connection.id == nil { connection.endpoint.drop(.local("draining")) }
+    }
+
     /// Links that still have something to say.
     var linkCount: Int { connections.count + others.count }
 

@@ -35,6 +35,8 @@ final class NodeDriver {
     private static let retrySeconds: Int64 = 5
     /// Design: a stop takes at most 10 s; this leaves room for the store to finish.
     private static let drainDurationMax: Duration = .seconds(6)
+    /// What is committed is safe without the store's last tidying, and what is not was accepted to nobody.
+    private static let storeCloseSecondsMax = 3
 
     init(loop: EventLoop, setup: Setup, identity: ServerIdentity, stored: StoredState, log: Log) throws {
         self.loop = loop
@@ -205,6 +207,9 @@ final class NodeDriver {
         clients?.stopListening()
         links?.stopListening()
         handle(.drain(retrySeconds: NodeDriver.retrySeconds))
+        let refusal = Refusal(.draining, "the node stops; come back in \(NodeDriver.retrySeconds) s")
+        clients?.closeAll(with: .closing(refusal, retrySeconds: NodeDriver.retrySeconds))
+        links?.dropUnopened()
         let deadline = loop.now.advanced(by: NodeDriver.drainDurationMax)
         finishWhenQuiet(by: deadline)
     }
@@ -217,7 +222,9 @@ final class NodeDriver {
 
     private func finish() {
         writeCounts()
-        store?.close()
+        if store?.close(withinSeconds: NodeDriver.storeCloseSecondsMax) == false {
+            log.write(.warning, "the store is still busy; leaving it")
+        }
         store = nil
         loop.stop()
     }
