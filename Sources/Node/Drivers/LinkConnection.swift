@@ -63,7 +63,7 @@ final class LinkConnection: EndpointHandler {
         }
         do throws(Refusal) {
             driver.tell(.received(id, try LinkMessage(decoding: bytes)))
-        } catch { driver.unreadable(id, error) }
+        } catch { driver.tell(.unreadable(id, error)) }
     }
 
     func endpoint(_ endpoint: Endpoint, pinged payload: [UInt8]) { heard() }

@@ -107,7 +107,10 @@ final class LinkDriver {
     // MARK: Accepting
 
     private func accept(_ stream: Stream) {
-        guard others.count < LinkDriver.unopenedMax else { return stream.close(.local("too many openings")) }
+        guard others.count < LinkDriver.unopenedMax else {
+            node.count(.busy)
+            return stream.close(.local("too many openings"))
+        }
         let endpoint = Endpoint(accepted: stream, limits: LinkDriver.limits)
         let connection = LinkConnection(endpoint, id: nil, driver: self)
         others[ObjectIdentifier(connection)] = connection
@@ -115,7 +118,10 @@ final class LinkDriver {
 
     /// Why a request is not let in, in words for people who opened the port with something else.
     func objection(to request: OpeningRequest, from stream: Stream) -> (HTTPStatus, String)? {
-        guard request.path == LinkDriver.path else { return (.notFound, "links live at / only") }
+        guard request.path == LinkDriver.path else {
+            node.count(.notPostroad)
+            return (.notFound, "links live at / only")
+        }
         guard request.origin == nil else {
             node.count(.notPostroad)
             return (.forbidden, "this port is for Postroad servers, not for web pages")
@@ -129,18 +135,16 @@ final class LinkDriver {
 
     /// nil if too many links wait to be proven.
     func admit(_ connection: LinkConnection) -> LinkID? {
-        guard let id = node.acceptLink() else { return nil }
+        guard let id = node.acceptLink() else {
+            node.count(.busy)
+            return nil
+        }
         others[ObjectIdentifier(connection)] = nil
         connections[id] = connection
         return id
     }
 
     // MARK: The end of a link
-
-    func unreadable(_ id: LinkID, _ refusal: Refusal) {
-        node.count(refusal.code)
-        tell(.unreadable(id, refusal))
-    }
 
     private func close(_ id: LinkID, _ refusal: Refusal) {
         node.count(refusal.code)
@@ -151,9 +155,13 @@ final class LinkDriver {
 
     func closed(_ connection: LinkConnection, _ ending: Ending, _ refusal: Refusal?, isForgotten: Bool) {
         others[ObjectIdentifier(connection)] = nil
-        if case .refused(let fault) = ending, connection.id == nil {
+        switch (ending, connection.id) {
+        case (.refused(let fault), nil):
             node.count(.notPostroad)
             node.log.write(.info, "opening refused", [("reason", fault.reason)])
+        case (.notOpened(.timedOut), nil): node.count(.timedOut)
+        case (.lost(.slowConsumer), _): node.count(.slowConsumer)
+        default: break
         }
         guard let id = connection.id, connections.removeValue(forKey: id) != nil, !isForgotten else { return }
         if case .notOpened(let reason) = ending {

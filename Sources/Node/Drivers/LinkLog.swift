@@ -32,6 +32,16 @@ extension Log {
     }
 }
 
+extension MeshNote {
+    /// What was refused while the link goes on. A refusal that ends the link is counted with its close.
+    var refusedCode: Refusal.Code? {
+        switch self {
+        case .itemRefused(_, _, let code), .ignored(_, let code): code
+        default: nil
+        }
+    }
+}
+
 extension LinkState {
     /// One word or two for a list of links.
     var summary: String {

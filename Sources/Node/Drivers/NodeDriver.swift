@@ -126,7 +126,9 @@ final class NodeDriver {
         case .pause(let id): clients?.pause(id)
         case .resume(let id): clients?.resume(id)
         case .store(let tag, let request): requests.append((tag, request))
-        case .mesh(.note(let note)): log.write(note)
+        case .mesh(.note(let note)):
+            log.write(note)
+            if let code = note.refusedCode { count(code) }
         case .mesh(let action): links?.perform(action)
         case .wake(let instant): wake(at: instant)
         }

@@ -99,7 +99,10 @@ extension Hub {
         case .committed(let place, let isDuplicate):
             if let envelope, !isDuplicate { show(Entry(seq: place, envelope: envelope)) }
             batch.add(peer, epoch, seq, nil)
-        case .refused(let refusal): batch.add(peer, epoch, seq, refusal)
+        case .refused(let refusal):
+            // What the link itself refused has been noted; this the store did.
+            if envelope != nil { actions.append(.mesh(.note(.itemRefused(peer, seq: seq, refusal.code)))) }
+            batch.add(peer, epoch, seq, refusal)
         case .replay(_, let refusal): batch.add(peer, epoch, seq, refusal)
         // The mesh asks for one place after the other, so a gap is an answer to something long overtaken.
         default: break
