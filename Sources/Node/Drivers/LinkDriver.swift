@@ -16,6 +16,9 @@ final class LinkDriver {
     /// Accepted ones that have not opened yet, and closed ones that still say goodbye.
     private var others: [ObjectIdentifier: LinkConnection] = [:]
 
+    /// Links whose address is being looked up.
+    private var lookups: Set<LinkID> = []
+
     /// Connections on the link port that have not opened yet; each is given ten seconds.
     private static let unopenedMax = 1024
     private static let dialDurationMax: Duration = .seconds(10)
@@ -80,8 +83,10 @@ final class LinkDriver {
 
     private func dial(_ id: LinkID, _ server: ServerName, _ address: String) {
         guard let target = try? HostPort(parsing: address) else { return tell(.closed(id, nil)) }
+        lookups.insert(id)
         resolver.resolve(target) { [weak self] answer in
-            guard let self else { return }
+            // A lookup may take longer than the mesh waits for a link.
+            guard let self, lookups.remove(id) != nil else { return }
             switch answer {
             case .success(let addresses): connect(id, server, target, addresses)
             case .failure(let error):
@@ -148,6 +153,7 @@ final class LinkDriver {
 
     private func close(_ id: LinkID, _ refusal: Refusal) {
         node.count(refusal.code)
+        lookups.remove(id)
         guard let connection = connections.removeValue(forKey: id) else { return }
         others[ObjectIdentifier(connection)] = connection
         connection.close(refusal)
