@@ -26,9 +26,11 @@ package struct Hub: Sendable {
         case pin(ServerName, IdentityKey)
         case outbox(ServerName, after: Int64)
         case rewind(ServerName, Epoch)
+        case beginInbound(ServerName, Epoch)
         case refusals(ServerName, Epoch, after: Int64, through: Int64, countMax: Int)
         case acknowledge(ServerName)
         case expire
+        case purge
         /// Nothing depends on the answer.
         case nothing
     }
@@ -113,7 +115,7 @@ package struct Hub: Sendable {
         tell(.tick, at: now, wall: wall, using: &random)
         guard let due = nextExpiry, now >= due else { return }
         ask(.expire(at: wall), for: .expire)
-        ask(.purge(at: wall), for: .nothing)
+        ask(.purge(at: wall), for: .purge)
         for peer in settling.keys.sorted() { settle(peer, wall: wall) }
         scheduleExpiry(at: now)
     }

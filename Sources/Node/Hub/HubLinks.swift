@@ -19,7 +19,7 @@ extension Hub {
         switch action {
         case .pin(let peer, let key): ask(.pin(peer, key, at: wall), for: .pin(peer, key))
         case .beginInbound(let peer, let epoch, let first):
-            ask(.beginInbound(from: peer, epoch: epoch, first: first), for: .nothing)
+            ask(.beginInbound(from: peer, epoch: epoch, first: first), for: .beginInbound(peer, epoch))
         case .commit(let peer, let epoch, let seq, let envelope, let refusal):
             if let refusal {
                 ask(
@@ -140,6 +140,9 @@ extension Hub {
         case (.expire, .expired(let changes, let hasMore)):
             changed(changes)
             if hasMore { ask(.expire(at: wall), for: .expire) }
+        case (.purge, .purged(let hasMore)):
+            // More may be sent in a minute than one step takes away.
+            if hasMore { ask(.purge(at: wall), for: .purge) }
         default: answeredMesh(errand, reply, at: now, wall: wall, using: &random)
         }
     }
@@ -175,8 +178,9 @@ extension Hub {
                 .outboxRead(peer, after: after, rows, hasMore: page.hasMore), at: now, wall: wall, using: &random)
         case (.rewind(let peer, let epoch), .rewound(let first)):
             tell(.rewound(peer, epoch, first: first), at: now, wall: wall, using: &random)
-        case (.rewind(let peer, let epoch), .failed):
-            // Until the store has rewound, nothing is sent on this link: another one has to ask again.
+        case (.rewind(let peer, let epoch), .failed), (.beginInbound(let peer, let epoch), .failed):
+            // Until the store has rewound nothing is sent on this link, and until it knows where the peer's stream
+            // begins it takes nothing from it: another link has to ask again.
             tell(.commitFailed(peer, epoch, seq: 0), at: now, wall: wall, using: &random)
         case (.refusals(let peer, let epoch, let after, let through, let countMax), .refusals(let all)):
             let wanted = all.filter { $0.seq > after && $0.seq <= through }
