@@ -19,8 +19,8 @@ final class AccountBook {
     private let identity: ServerIdentity
     private let iterations: Int
     private let workers: WorkerPool
-    /// Commits a verifier made from the setup file.
-    var save: (UserName, ScramVerifier, _ digest: [UInt8]) -> Void = { _, _, _ in }
+    /// Commits what was made of an entry of the setup file.
+    var save: (UserName, _ verifier: String, _ digest: [UInt8]) -> Void = { _, _, _ in }
     private var inbox: Inbox<Derived>?
 
     /// One core derives while the other serves.
@@ -47,6 +47,8 @@ final class AccountBook {
             {
                 verifiers[entry.user] = verifier
             } else {
+                // Whoever is in the file can be written to from the start; no password fits until the verifier is done.
+                if account?.isDisabled != false { save(entry.user, "", []) }
                 begin(entry, digest, log: log)
             }
         }
@@ -102,7 +104,7 @@ final class AccountBook {
         derivations.remove(item.user)
         if let verifier = item.verifier {
             verifiers[item.user] = verifier
-            save(item.user, verifier, item.digest)
+            save(item.user, verifier.text, item.digest)
         }
         for body in waiting.removeValue(forKey: item.user) ?? [] { body() }
     }

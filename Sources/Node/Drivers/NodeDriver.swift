@@ -73,7 +73,7 @@ final class NodeDriver {
     private func loadAccounts(_ stored: [Account]) {
         accounts.save = { [unowned self] user, verifier, digest in
             let wall = Clock.wallMilliseconds
-            ask(.saveAccount(user, verifier: verifier.text, entryDigest: digest, at: wall)) { _ in }
+            ask(.saveAccount(user, verifier: verifier, entryDigest: digest, at: wall)) { _ in }
         }
         for user in accounts.load(setup.admin, stored: stored, log: log) {
             log.write(.warning, "account is no longer in the setup file and may not log in", [("user", user.text)])
