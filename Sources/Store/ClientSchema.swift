@@ -1,6 +1,6 @@
 extension Schema {
     /// The database of one person's profile at a client. Conversations and addresses are stored as their texts.
-    package static let client = Schema(applicationID: 0x5052_4331, steps: [clientStep1])
+    package static let client = Schema(applicationID: 0x5052_4331, steps: [clientStep1, clientStep2])
 
     private static let clientStep1 = """
         CREATE TABLE pending (
@@ -23,5 +23,13 @@ extension Schema {
         CREATE TABLE server (name TEXT PRIMARY KEY, key BLOB NOT NULL, pinned_at INTEGER NOT NULL) STRICT;
         CREATE TABLE token (only INTEGER PRIMARY KEY CHECK (only = 1), id BLOB NOT NULL, secret BLOB NOT NULL) STRICT;
         CREATE TABLE value (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
+        """
+
+    /// A row of `pending` stays until the end of its message is known. `accepted_at` is in milliseconds since 1970, NULL
+    /// while no node has accepted it; `waiting` holds server names with commas between them.
+    private static let clientStep2 = """
+        ALTER TABLE pending ADD COLUMN accepted_at INTEGER;
+        ALTER TABLE pending ADD COLUMN is_unconfirmed INTEGER NOT NULL DEFAULT 0;
+        ALTER TABLE pending ADD COLUMN waiting TEXT NOT NULL DEFAULT '';
         """
 }

@@ -1,4 +1,3 @@
-import Bytes
 package import Wire
 
 /// What a client keeps for one person on one account. Not Sendable. Each change is on the disk when its method returns;
@@ -21,17 +20,17 @@ package final class ClientStore {
         try database.isInTransaction ? database.savepoint(body) : database.transaction(body)
     }
 
-    // MARK: Pending messages
+    // MARK: Messages on their way
 
     /// Keeps a message at the end of those to send. `text` waits for keys; `draft` is an encoded `Draft`, the exact
     /// bytes to send and to send again. Throws `.constraint` if the id is pending already.
     package func savePending(
         _ id: MessageID, to conversation: Conversation, at: Int64, text: String?, draft: [UInt8]? = nil
     ) throws(StoreError) {
-        let message = PendingMessage(id: id, to: conversation, at: at, text: text, draft: draft)
+        let checksum = PendingMessage.checksum(id, conversation.text, at: at, text: text, draft: draft)
         try database.run(
             "INSERT INTO pending (id, conversation, at, text, draft, checksum) VALUES (?, ?, ?, ?, ?, ?)",
-            id.bytes, conversation.text, at, text, draft, message.checksum)
+            id.bytes, conversation.text, at, text, draft, checksum)
     }
 
     /// The keys are there: from now on these bytes are what is sent. The text goes. Unknown ids change nothing.
@@ -45,13 +44,37 @@ package final class ClientStore {
             "UPDATE pending SET text = NULL, draft = ?, checksum = ? WHERE id = ?", draft, checksum, id.bytes)
     }
 
-    /// All pending messages in the order in which they were written. Damaged ones have neither text nor draft.
-    package func pendingInOrder() throws(StoreError) -> [PendingMessage] {
-        try database.rows(
-            "SELECT id, conversation, at, text, draft, checksum FROM pending ORDER BY position"
-        ) { PendingMessage($0) }
+    /// The node has accepted the message, `at` milliseconds since 1970, or says more of it; the first time counts.
+    /// Unknown ids change nothing.
+    package func setAccepted(
+        _ id: MessageID, isUnconfirmed: Bool, waiting: [ServerName], at: Int64
+    ) throws(StoreError) {
+        try database.run(
+            """
+            UPDATE pending SET accepted_at = coalesce(accepted_at, ?), is_unconfirmed = ?, waiting = ? WHERE id = ?
+            """, at, isUnconfirmed ? 1 : 0, waiting.map(\.text).joined(separator: ","), id.bytes)
     }
 
+    /// No node has accepted the message after all: it is to be sent again, from its old place. Unknown ids change
+    /// nothing.
+    package func setNotAccepted(_ id: MessageID) throws(StoreError) {
+        try database.run(
+            "UPDATE pending SET accepted_at = NULL, is_unconfirmed = 0, waiting = '' WHERE id = ?", id.bytes)
+    }
+
+    package func pending(_ id: MessageID) throws(StoreError) -> PendingMessage? {
+        try database.first("SELECT \(PendingMessage.columns) FROM pending WHERE id = ?", id.bytes) {
+            PendingMessage($0)
+        }
+    }
+
+    /// All messages whose end is not known, accepted ones included, in the order in which they were written. Damaged
+    /// ones have neither text nor draft.
+    package func pendingInOrder() throws(StoreError) -> [PendingMessage] {
+        try database.rows("SELECT \(PendingMessage.columns) FROM pending ORDER BY position") { PendingMessage($0) }
+    }
+
+    /// The end of the message is known.
     package func removePending(_ id: MessageID) throws(StoreError) {
         try database.run("DELETE FROM pending WHERE id = ?", id.bytes)
     }
@@ -74,56 +97,5 @@ package final class ClientStore {
             return true
         }
         return cursors
-    }
-}
-
-/// A message that its author wrote and no node has accepted yet.
-package struct PendingMessage: Hashable, Sendable {
-    package let id: MessageID
-    package let to: Conversation
-    /// Milliseconds since 1970.
-    package let at: Int64
-    /// The words, as long as there are no keys to seal them with.
-    package let text: String?
-    /// An encoded `Draft`.
-    package let draft: [UInt8]?
-    /// The record is not what was saved; neither text nor draft is given, and it must not be sent.
-    package let isDamaged: Bool
-
-    init(id: MessageID, to: Conversation, at: Int64, text: String?, draft: [UInt8]?) {
-        self.id = id
-        self.to = to
-        self.at = at
-        self.text = text
-        self.draft = draft
-        isDamaged = false
-    }
-
-    /// nil if damage left neither an id nor a place to show it in.
-    init?(_ row: Row) {
-        guard let id = MessageID(bytes: row.bytes(0)), let to = try? Conversation(parsing: row.text(1)) else {
-            return nil
-        }
-        self.id = id
-        self.to = to
-        at = row.integer(2)
-        let (text, draft) = (row.optionalText(3), row.optionalBytes(4))
-        isDamaged = row.integer(5) != PendingMessage.checksum(id, to.text, at: at, text: text, draft: draft)
-        self.text = isDamaged ? nil : text
-        self.draft = isDamaged ? nil : draft
-    }
-
-    var checksum: Int64 { PendingMessage.checksum(id, to.text, at: at, text: text, draft: draft) }
-
-    static func checksum(_ id: MessageID, _ conversation: String, at: Int64, text: String?, draft: [UInt8]?) -> Int64 {
-        var record: [UInt8] = []
-        record.appendField(id.bytes)
-        record.appendField(conversation)
-        record.appendBigEndian(at)
-        record.appendField(text.map { [1] + Array($0.utf8) } ?? [])
-        record.appendField(draft.map { [1] + $0 } ?? [])
-        var sum = CRC64()
-        sum.add(record)
-        return Int64(bitPattern: sum.value)
     }
 }

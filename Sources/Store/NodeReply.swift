@@ -34,6 +34,8 @@ package enum NodeReply: Hashable, Sendable {
     case devicesOf([DeviceKey])
     case token(StoredToken?)
 
+    /// Those that are known, in the order in which they were asked for; of `unknown` there is no record.
+    case states([MessageState], unknown: [MessageID])
     case history(HistoryPage)
     case heads([Welcome.Head])
 }

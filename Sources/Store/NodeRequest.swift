@@ -65,6 +65,8 @@ package enum NodeRequest: Hashable, Sendable {
 
     // Reading.
 
+    /// What has become of messages that `author` sent by this node. Answers `states`.
+    case states(author: Address, ids: [MessageID])
     /// A page of a conversation as `owner` sees it; at least one entry if there is any. Answers `history`.
     case history(owner: Address, HistoryRange, bytesMax: Int)
     /// Where the liveliest conversations of `owner` stand, `public` included, the liveliest first. Answers `heads`.
@@ -73,7 +75,8 @@ package enum NodeRequest: Hashable, Sendable {
     /// Whether performing it may change the database, so that its answer has to wait for a commit.
     var isWrite: Bool {
         switch self {
-        case .refusals, .outbox, .streams, .accounts, .account, .devices, .devicesOf, .token, .history, .heads: false
+        case .refusals, .outbox, .streams, .accounts, .account, .devices, .devicesOf, .token, .states, .history, .heads:
+            false
         default: true
         }
     }

@@ -121,6 +121,7 @@ package final class NodeStore {
         case .purge(let now): try purge(at: now)
         case .streams: try streams()
         case .pin(let server, let key, let at): try pin(server, key, at: at)
+        case .states(let author, let ids): try states(author: author, ids: ids)
         case .history(let owner, let range, let bytesMax): try history(owner: owner, range, bytesMax: bytesMax)
         case .heads(let owner, let countMax): try heads(owner: owner, countMax: countMax)
         default: try answerAboutPeople(request)

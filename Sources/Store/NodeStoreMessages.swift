@@ -122,6 +122,24 @@ extension NodeStore {
         return (database.lastInsertedRow, 0)
     }
 
+    /// States alone need no sound envelope: they are told also of a message whose record is damaged.
+    func states(author: Address, ids: [MessageID]) throws(StoreError) -> NodeReply {
+        var states: [MessageState] = []
+        var unknown: [MessageID] = []
+        for id in ids {
+            let found = try database.first(
+                "SELECT \(KnownMessage.columns), m.seq FROM message m WHERE m.sender = ? AND m.id = ?",
+                author.text, id.bytes
+            ) { (message: KnownMessage($0), seq: $0.count(8)) }
+            if let found {
+                states.append(try state(of: found.message, seq: found.seq))
+            } else {
+                unknown.append(id)
+            }
+        }
+        return .states(states, unknown: unknown)
+    }
+
     /// What to tell the author of a message.
     func state(of message: KnownMessage, seq: Int64) throws(StoreError) -> MessageState {
         let id = MessageID(bytes: message.id)

@@ -32,6 +32,32 @@ private func draft(_ number: UInt64) throws -> [UInt8] {
     #expect(throws: StoreError.self) { try store.savePending(id(9), to: everyone, at: 1, text: "again") }
 }
 
+@Test func acceptedMessagesAreKeptWhole() throws {
+    let folder = try TemporaryFolder()
+    var store = try ClientStore(path: folder.file())
+    for number in 1...4 as ClosedRange<UInt64> {
+        try store.savePending(id(number), to: everyone, at: 1, text: nil, draft: try draft(number))
+    }
+    try store.setAccepted(id(1), isUnconfirmed: false, waiting: [south, west], at: 10)
+    try store.setAccepted(id(2), isUnconfirmed: false, waiting: [south], at: 11)
+    try store.setAccepted(id(2), isUnconfirmed: true, waiting: [], at: 99)
+    try store.setAccepted(id(3), isUnconfirmed: true, waiting: [south], at: 12)
+    try store.setNotAccepted(id(3))
+    try store.setAccepted(id(77), isUnconfirmed: false, waiting: [], at: 1)
+    try store.setNotAccepted(id(77))
+    try store.close()
+    store = try ClientStore(path: folder.file())
+    let all = try store.pendingInOrder()
+    #expect(all.map(\.id) == [id(1), id(2), id(3), id(4)])
+    #expect(all.map(\.acceptance?.at) == [10, 11, nil, nil])
+    #expect(all.map(\.acceptance?.isUnconfirmed) == [false, true, nil, nil])
+    #expect(all.map(\.acceptance?.waiting) == [[south, west], [], nil, nil])
+    #expect(all.map(\.position) == all.map(\.position).sorted())
+    #expect(try all.map(\.draft) == (1...4).map { try draft($0) })
+    #expect(try store.pending(id(2)) == all[1])
+    #expect(try store.pending(id(77)) == nil)
+}
+
 @Test func aDamagedPendingMessageIsNotSent() throws {
     let folder = try TemporaryFolder()
     let before = try ClientStore(path: folder.file())

@@ -63,6 +63,32 @@ import Wire
     #expect(last.seq == 1)
 }
 
+@Test func statesAreToldToTheAuthorAlone() throws {
+    let store = try openStore()
+    _ = try store.accepted(try message(1, to: "bob@north"))
+    for number in 2...5 as ClosedRange<UInt64> { _ = try store.accepted(try message(number, to: "dora@south")) }
+    let refusal = Refusal(.unknownUser, "no")
+    _ = try store.acknowledge(through: 2, refused: [StreamRefusal(seq: 2, refusal: refusal)])
+    func states(_ author: String, _ numbers: [UInt64]) throws -> NodeReply {
+        try store.perform(.states(author: try address(author), ids: numbers.map { id($0) }))
+    }
+    let open = MessageState(id: id(4), state: .accepted(seq: 3), waiting: [south])
+    #expect(
+        try states("alice@north", [4, 9, 3, 2, 8, 1])
+            == .states(
+                [
+                    open, MessageState(id: id(3), state: .failed(refusal)), MessageState(id: id(2), state: .delivered),
+                    MessageState(id: id(1), state: .delivered),
+                ], unknown: [id(9), id(8)]))
+    #expect(try states("bob@north", [1, 2]) == .states([], unknown: [id(1), id(2)]))
+    guard case .expired(_, false) = try store.perform(.expire(at: 101)) else { throw Unexpected() }
+    #expect(
+        try states("alice@north", [5])
+            == .states([MessageState(id: id(5), state: .unconfirmed, waiting: [south])], unknown: []))
+    // They are what a retry is answered with.
+    #expect(try store.accepted(try message(4, to: "dora@south")).state.state == .unconfirmed)
+}
+
 @Test func anIdBelongsToOneMessageOfOneAuthor() throws {
     let store = try openStore()
     _ = try store.accepted(try message(1))

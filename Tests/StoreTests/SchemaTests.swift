@@ -51,6 +51,24 @@ private let second = "ALTER TABLE a ADD COLUMN j INTEGER NOT NULL DEFAULT 7"
     #expect(Schema.client.steps.first == storedClientStep1)
 }
 
+/// The oldest form in which a profile was ever stored, read and gone on with by the present program.
+@Test func theOldestProfileOpens() throws {
+    let folder = try TemporaryFolder()
+    let old = try Database(path: folder.file())
+    try old.execute(storedClientStep1)
+    try old.execute(storedClientRows)
+    try old.execute("PRAGMA application_id = 0x50524331; PRAGMA user_version = 1")
+    try old.close()
+
+    let store = try ClientStore(path: folder.file())
+    let message = try #require(try store.pending(id(1)))
+    #expect(message.draft == Array("draft".utf8))
+    #expect(message.acceptance == nil)
+    #expect(try store.cursor(.everyone) == 7)
+    try store.setAccepted(id(1), isUnconfirmed: false, waiting: [south], at: 9)
+    #expect(try store.pendingInOrder().map(\.acceptance?.waiting) == [[south]])
+}
+
 /// The oldest form in which a node's database was ever stored, read by the present program.
 @Test func theOldestNodeDatabaseOpens() throws {
     let folder = try TemporaryFolder()

@@ -78,6 +78,13 @@ let storedClientStep1 = """
     CREATE TABLE value (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
     """
 
+/// A public message that waits for a node.
+let storedClientRows = """
+    INSERT INTO pending (id, conversation, at, text, draft, checksum) VALUES
+        (x'00000000000170008000000000000001', 'public', 5, NULL, CAST('draft' AS BLOB), 6023453766052691848);
+    INSERT INTO cursor VALUES ('public', 7);
+    """
+
 /// A public message of alice@north that waits for south.
 let storedNodeRows = """
     INSERT INTO node VALUES (0x1111, 1);
