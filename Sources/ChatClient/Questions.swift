@@ -131,7 +131,7 @@ extension ClientMachine {
         case .closing(let refusal, let retrySeconds): closing(refusal, retrySeconds)
         case .ping(let ref): actions.append(.send(.pong(ref: ref)))
         case .published(let fingerprint): published(fingerprint)
-        case .hello, .challenge, .welcome: break
+        case .hello, .challenge, .welcome, .states: break
         }
     }
 

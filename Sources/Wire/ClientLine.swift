@@ -12,6 +12,8 @@ package enum ClientLine: Hashable, Sendable {
     case who(ref: Int64)
     case keys(ref: Int64, of: Address)
     case history(ref: Int64, HistoryRange)
+    /// What has become of messages of this account: 1 to `MessageState.idsMax` ids.
+    case states(ref: Int64, ids: [MessageID])
     case ping(ref: Int64)
     /// Answers the node's `ping`.
     case pong(ref: Int64)

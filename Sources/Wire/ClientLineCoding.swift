@@ -15,6 +15,7 @@ extension ClientLine {
         case .who: "who"
         case .keys: "keys"
         case .history: "history"
+        case .states: "states"
         case .ping: "ping"
         case .pong: "pong"
         case .bye: "bye"
@@ -48,6 +49,9 @@ extension ClientLine {
         case .history(let ref, let range):
             writer.member("ref", ref)
             range.encode(into: &writer)
+        case .states(let ref, let ids):
+            writer.member("ref", ref)
+            MessageID.encode(ids, as: "ids", into: &writer)
         case .bye: break
         }
     }
@@ -70,6 +74,10 @@ extension ClientLine {
         case "who": self = .who(ref: try object.ref())
         case "keys": self = .keys(ref: try object.ref(), of: try object.address("of"))
         case "history": self = .history(ref: try object.ref(), try HistoryRange(object))
+        case "states":
+            let ids = try object.messageIDs("ids", countMax: MessageState.idsMax)
+            guard !ids.isEmpty else { throw Refusal(.badValue, "\"ids\" is empty; name at least one message") }
+            self = .states(ref: try object.ref(), ids: ids)
         case "ping": self = .ping(ref: try object.ref())
         case "pong": self = .pong(ref: try object.ref())
         case "bye": self = .bye
@@ -86,6 +94,14 @@ extension LoginMethod {
 extension JSONObject {
     /// The number by which a client finds the answer to its question.
     func ref() throws(Refusal) -> Int64 { try integer("ref", in: 0...(1 << 53)) }
+}
+
+extension MessageID {
+    static func encode(_ ids: [MessageID], as name: String, into writer: inout JSONWriter) {
+        writer.array(name) { writer in
+            for id in ids { writer.element(id.text) }
+        }
+    }
 }
 
 extension Draft {

@@ -174,7 +174,17 @@ extension JSONObject {
     }
 
     package func messageID(_ name: String) throws(Refusal) -> MessageID {
-        guard let id = MessageID(try string(name)) else {
+        try messageID(name, from: try string(name))
+    }
+
+    package func messageIDs(_ name: String, countMax: Int) throws(Refusal) -> [MessageID] {
+        var ids: [MessageID] = []
+        for text in try strings(name, countMax: countMax) { ids.append(try messageID(name, from: text)) }
+        return ids
+    }
+
+    private func messageID(_ name: String, from text: String) throws(Refusal) -> MessageID {
+        guard let id = MessageID(text) else {
             throw Refusal(.badID, "\"\(name)\" must be a version 7 UUID in lower case")
         }
         return id

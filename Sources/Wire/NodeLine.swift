@@ -7,6 +7,8 @@ package enum NodeLine: Hashable, Sendable {
     case welcome(Welcome)
     /// What became of a message that this account sent.
     case state(MessageState)
+    /// Ends the answer to `states`, whose `state` lines came before it: of `unknown` the account never had any accepted.
+    case states(ref: Int64, unknown: [MessageID])
     case message(Entry, in: Conversation)
     /// Somebody's presence changed.
     case presence([Person])

@@ -9,6 +9,7 @@ extension NodeLine {
         case .challenge: "challenge"
         case .welcome: "welcome"
         case .state: "state"
+        case .states: "states"
         case .message: "message"
         case .presence: "presence"
         case .people: "people"
@@ -39,6 +40,9 @@ extension NodeLine {
         case .challenge(let data): writer.member("data", data)
         case .welcome(let welcome): welcome.encode(into: &writer)
         case .state(let state): state.encode(into: &writer)
+        case .states(let ref, let unknown):
+            writer.member("ref", ref)
+            MessageID.encode(unknown, as: "unknown", into: &writer)
         case .message(let entry, let conversation):
             writer.member("conversation", conversation.text)
             entry.encode(into: &writer)
@@ -76,6 +80,9 @@ extension NodeLine {
         case "challenge": self = .challenge(data: try object.string("data", bytesMax: LoginMethod.dataBytesMax))
         case "welcome": self = .welcome(try Welcome(object))
         case "state": self = .state(try MessageState(object))
+        case "states":
+            let unknown = try object.messageIDs("unknown", countMax: MessageState.idsMax)
+            self = .states(ref: try object.ref(), unknown: unknown)
         case "message": self = .message(try Entry(object), in: try object.conversation("conversation"))
         case "presence": self = .presence(try Person.list(object, countMax: NodeLine.peopleMax))
         case "people": self = .people(ref: try object.ref(), try Person.list(object, countMax: NodeLine.peopleMax))
@@ -211,4 +218,6 @@ extension MessageState {
 
     /// Servers named in one state; a node with more peers names the first ones.
     package static let waitingMax = 1000
+    /// Messages named in one question: its answer is as many lines, which go into a session's egress queue at once.
+    package static let idsMax = 100
 }

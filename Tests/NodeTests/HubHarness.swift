@@ -64,6 +64,9 @@ struct HubHarness {
         handle(.stored(zip(batch, replies).map { ($0.0.tag, $0.1) }))
     }
 
+    /// From now on the store fails every request.
+    func breakStore() throws { try store.close() }
+
     mutating func join(_ user: String) throws -> SessionID {
         lastSession += 1
         let id = SessionID(lastSession)

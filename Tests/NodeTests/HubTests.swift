@@ -86,6 +86,46 @@ import Wire
         #expect(harness.take(bob).isEmpty)
     }
 
+    @Test("a session that was away is told the states it asks for, and nobody else is")
+    func states() throws {
+        var harness = try HubHarness()
+        let bob = try harness.join("bob")
+        let away = try harness.join("alice")
+        harness.handle(.said(away, try draft(1, to: "bob@s1")))
+        harness.handle(.said(away, try draft(2, to: "public")))
+        harness.handle(.left(away))
+        let (alice, other) = (try harness.join("alice"), try harness.join("alice"))
+        for id in [alice, other, bob] { _ = harness.take(id) }
+        let ids = [2, 3, 1].map { MessageID.numbered($0) }
+        harness.handle(.said(alice, .states(ref: 5, ids: ids)))
+        let waiting = MessageState(id: ids[0], state: .accepted(seq: 1), waiting: [try ServerName("s2")])
+        #expect(
+            harness.take(alice) == [
+                .state(waiting), .state(MessageState(id: ids[2], state: .delivered)),
+                .states(ref: 5, unknown: [ids[1]]),
+            ])
+        #expect(harness.take(other).isEmpty)
+        harness.handle(.said(bob, .states(ref: 6, ids: ids)))
+        #expect(harness.take(bob) == [.states(ref: 6, unknown: ids)])
+    }
+
+    @Test("questions for states count as under way, and one that the store cannot answer is refused by its ref")
+    func statesUnderWay() throws {
+        var harness = try HubHarness()
+        let alice = try harness.join("alice")
+        _ = harness.take(alice)
+        harness.isStoreSlow = true
+        for ref in 1...3 { harness.handle(.said(alice, .states(ref: Int64(ref), ids: [.numbered(1)]))) }
+        #expect(harness.paused.isEmpty)
+        harness.handle(.said(alice, .states(ref: 4, ids: [.numbered(1)])))
+        #expect(harness.paused == [alice])
+        try harness.breakStore()
+        harness.answer()
+        #expect(harness.paused.isEmpty)
+        let refused = harness.take(alice).map { if case .refused(_, let ref, nil) = $0 { ref } else { nil as Int64? } }
+        #expect(refused == [1, 2, 3, 4])
+    }
+
     @Test("the same id with other words is refused")
     func reusedID() throws {
         var harness = try HubHarness()

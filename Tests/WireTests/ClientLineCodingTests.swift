@@ -40,6 +40,9 @@ struct ClientLineCodingTests {
                 "history between",
                 #"{"tag":"history","ref":3,"conversation":"bob@s2","before":100,"after":0,"count":1}"#,
                 .history(ref: 3, HistoryRange(conversation: bob, before: 100, after: 0, count: 1))),
+            Golden(
+                "states", #"{"tag":"states","ref":5,"ids":["\#(Sample.idText)","\#(Sample.otherIDText)"]}"#,
+                .states(ref: 5, ids: [Sample.id, Sample.otherID])),
             Golden("ping", #"{"tag":"ping","ref":4}"#, .ping(ref: 4)),
             Golden("pong", #"{"tag":"pong","ref":0}"#, .pong(ref: 0)),
             Golden("bye", #"{"tag":"bye"}"#, .bye),
@@ -81,6 +84,9 @@ struct ClientLineCodingTests {
             Mutation("who", "ref", "9007199254740993", .badValue),
             Mutation("ping", "ref", "-9223372036854775808", .badValue),
             Mutation("pong", "ref", "9007199254740993", .badValue),
+            Mutation("states", "ref", "-1", .badValue),
+            Mutation("states", "ids", "[]", .badValue),
+            Mutation("states", "ids", NodeLineCodingTests.many(101, "\"\(Sample.idText)\""), .tooLong),
             Mutation("history", "count", "0", .badValue),
             Mutation("history", "count", "501", .badValue),
             Mutation("history between", "before", "-1", .badValue),
@@ -92,7 +98,8 @@ struct ClientLineCodingTests {
         ] + each("hello", "server", badNames, .badAddress) + each("login", "user", badNames, .badAddress)
         + each("login", "user", [#""public""#], .badAddress) + each("keys", "of", badAddresses, .badAddress)
         + each("keys", "of", [#""public""#], .badAddress) + each("history", "conversation", badAddresses, .badAddress)
-        + each("message", "envelope.id", badIDs, .badID) + each("message", "envelope.to", badAddresses, .badAddress)
+        + each("states", "ids", badIDs.map { "[\($0)]" }, .badID) + each("message", "envelope.id", badIDs, .badID)
+        + each("message", "envelope.to", badAddresses, .badAddress)
         + each("sealed message", "envelope.from", badAddresses, .badAddress)
         + each("publish", "device.fingerprint", badFingerprints, .badValue)
         + each("publish", "device.account", badKeys, .badValue)

@@ -63,6 +63,10 @@ struct NodeLineCodingTests {
             Golden(
                 "failed", start + #","state":"failed","code":"unknown-user","text":"nobody has that name"}"#,
                 state(.failed(failure))),
+            Golden(
+                "states", #"{"tag":"states","ref":5,"unknown":["\#(Sample.idText)"]}"#,
+                .states(ref: 5, unknown: [Sample.id])),
+            Golden("states of known ones", #"{"tag":"states","ref":5,"unknown":[]}"#, .states(ref: 5, unknown: [])),
             Golden("unconfirmed", start + #","state":"unconfirmed"}"#, state(.unconfirmed)),
         ]
     }
@@ -144,6 +148,8 @@ struct NodeLineCodingTests {
             Mutation("accepted", "state", "\"" + String(repeating: "x", count: 65) + "\"", .tooLong),
             Mutation("accepted", "waiting", "[\"S2\"]", .badAddress),
             Mutation("accepted", "waiting", many(1001, "\"s2\""), .tooLong),
+            Mutation("states", "ref", "-1", .badValue),
+            Mutation("states", "unknown", many(101, "\"\(Sample.idText)\""), .tooLong),
             Mutation("message", "seq", "0", .badValue),
             Mutation("presence", "people.0.status", "\"away\"", .badValue),
             Mutation("presence", "people.0.devices", "[\"ab\"]", .badValue),
@@ -159,7 +165,8 @@ struct NodeLineCodingTests {
         + each("welcome", "address", badAddresses, .badAddress)
         + each("welcome", "heads.1.conversation", badAddresses, .badAddress)
         + each("published", "fingerprint", badFingerprints, .badValue) + each("refused message", "id", badIDs, .badID)
-        + each("accepted", "id", badIDs, .badID) + each("presence", "people.0.address", badAddresses, .badAddress)
+        + each("accepted", "id", badIDs, .badID) + each("states", "unknown", badIDs.map { "[\($0)]" }, .badID)
+        + each("presence", "people.0.address", badAddresses, .badAddress)
         + each("keys", "of", badAddresses, .badAddress) + each("message", "conversation", badAddresses, .badAddress)
 
     static func many(_ count: Int, _ element: String) -> String {

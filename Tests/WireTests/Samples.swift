@@ -6,6 +6,8 @@ import Wire
 struct Sample {
     static let idText = "017f22e2-79b0-7cc3-98c4-dc0c0c07398f"
     static let id = MessageID(milliseconds: 0x017F_22E2_79B0, random: (0xCC3, 0x18C4_DC0C_0C07_398F))
+    static let otherIDText = "00000000-0001-7000-8000-000000000002"
+    static let otherID = MessageID(milliseconds: 1, random: (0, 2))
     static let at: Int64 = 1_795_000_000_000
 
     /// 00 01 … 1f

@@ -20,6 +20,7 @@ package struct Hub: Sendable {
         case join(SessionID, Login)
         case accept(SessionID, Envelope)
         case publish(SessionID, DeviceKey)
+        case states(SessionID, ref: Int64)
         case history(SessionID, ref: Int64)
         /// nil where only a refusal is kept.
         case receive(ServerName, Epoch, seq: Int64, Envelope?)

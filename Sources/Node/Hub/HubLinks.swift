@@ -127,13 +127,18 @@ extension Hub {
         case (.publish(let id, let key), .done):
             ended(id)
             published(id, key, at: now, wall: wall, using: &random)
+        case (.states(let id, let ref), .states(let states, let unknown)):
+            ended(id, weight: Hub.historyWeight)
+            for state in states { actions.append(.send([id], .state(state))) }
+            actions.append(.send([id], .states(ref: ref, unknown: unknown)))
         case (.history(let id, let ref), .history(let page)):
             ended(id, weight: Hub.historyWeight)
             actions.append(.send([id], .history(ref: ref, page)))
         case (.publish(let id, _), .refused(let refusal)), (.publish(let id, _), .failed(let refusal)):
             ended(id)
             actions.append(.send([id], .refused(refusal, ref: nil, id: nil)))
-        case (.history(let id, let ref), .refused(let refusal)), (.history(let id, let ref), .failed(let refusal)):
+        case (.history(let id, let ref), .refused(let refusal)), (.history(let id, let ref), .failed(let refusal)),
+            (.states(let id, let ref), .refused(let refusal)), (.states(let id, let ref), .failed(let refusal)):
             ended(id, weight: Hub.historyWeight)
             actions.append(.send([id], .refused(refusal, ref: ref, id: nil)))
         case (.acknowledge(let peer), .acknowledged(let settlement)): settled(peer, settlement)

@@ -9,7 +9,8 @@ extension Hub {
     static let underWayMax = 64
     /// A page of history ends here...
     static let historyBytesMax = 128 << 10
-    /// ...and counts as so many requests: more than four pages at once would overflow the session's egress queue.
+    /// ...and counts as so many requests: more than four pages at once would overflow the session's egress queue. So
+    /// does an answer to `states`, whose lines may each name all other servers.
     static let historyWeight = 16
 
     mutating func join(_ id: SessionID, _ login: Login, wall: Int64) {
@@ -71,6 +72,9 @@ extension Hub {
             ask(
                 .history(owner: address(of: user), range, bytesMax: Hub.historyBytesMax),
                 for: .history(id, ref: ref))
+        case .states(let ref, let ids):
+            began(id, weight: Hub.historyWeight)
+            ask(.states(author: address(of: user), ids: ids), for: .states(id, ref: ref))
         case .ping(let ref): actions.append(.send([id], .pong(ref: ref)))
         case .pong: break
         case .bye:
