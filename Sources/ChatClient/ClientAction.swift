@@ -27,6 +27,8 @@ package enum ClientInput: Sendable {
     case saved(MessageID)
     /// Answers `savePending` or `saveDraft`.
     case saveFailed(MessageID, reason: String)
+    /// Answers `recall`; nil if the record is damaged.
+    case recalled(MessageID, PendingMessage?)
     /// Answers `seal`; nil if the machine has no memory or a key is unusable.
     case sealed(MessageID, Sealed?)
     /// Answers `open`; nil if anything at all is wrong with the message.
@@ -62,6 +64,10 @@ package enum ClientAction: Hashable, Sendable {
     case savePending(PendingMessage)
     /// Commit in place of the words saved before, then answer `saved`.
     case saveDraft(Draft)
+    /// The node has the message; its record stays.
+    case saveAccepted(MessageID, isUnconfirmed: Bool, waiting: [ServerName])
+    /// The node does not have it after all. Commit that, then answer `recalled` with its record.
+    case recall(MessageID)
     case removePending(MessageID)
     case saveCursor(Conversation, Int64)
     case saveGap(Conversation, ClosedRange<Int64>)
@@ -98,13 +104,43 @@ package struct PendingMessage: Hashable, Sendable {
     package let to: Conversation
     /// Milliseconds since 1970.
     package let at: Int64
+    /// Larger for messages that were written later.
+    package let place: Int64
     package let content: Content
 
-    package init(id: MessageID, to: Conversation, at: Int64, content: Content) {
+    package init(id: MessageID, to: Conversation, at: Int64, place: Int64, content: Content) {
         self.id = id
         self.to = to
         self.at = at
+        self.place = place
         self.content = content
+    }
+}
+
+/// A message that the node accepted in an earlier run and whose end is not known.
+package struct AcceptedMessage: Hashable, Sendable {
+    package let id: MessageID
+    package let to: Conversation
+    /// Compares with that of `PendingMessage`.
+    package let place: Int64
+    /// nil if it is sealed.
+    package let text: String?
+    /// Accepted so long ago that the node is asked for its state only once more.
+    package let isOld: Bool
+    package let isUnconfirmed: Bool
+    package let waiting: [ServerName]
+
+    package init(
+        id: MessageID, to: Conversation, place: Int64, text: String?, isOld: Bool, isUnconfirmed: Bool,
+        waiting: [ServerName]
+    ) {
+        self.id = id
+        self.to = to
+        self.place = place
+        self.text = text
+        self.isOld = isOld
+        self.isUnconfirmed = isUnconfirmed
+        self.waiting = waiting
     }
 }
 
@@ -119,6 +155,8 @@ package struct StoredState: Sendable {
     package var pins: [Address: [IdentityKey]] = [:]
     /// In the order in which they were saved.
     package var pending: [PendingMessage] = []
+    /// In any order; none of them is in `pending`.
+    package var accepted: [AcceptedMessage] = []
     /// Messages that were pending and whose records are damaged.
     package var damagedPending: [MessageID] = []
 

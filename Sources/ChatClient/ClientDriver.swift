@@ -57,7 +57,8 @@ package final class ClientDriver: StreamHandler {
         }
         let stored: StoredState
         do {
-            stored = try StoredState(reading: profile.store, server: profile.address.server)
+            stored = try StoredState(
+                reading: profile.store, server: profile.address.server, now: Clock.wallMilliseconds)
         } catch { throw ProfileError("the store of the profile: \(error.text); \(error.advice)") }
         feed(.started(stored))
     }
@@ -106,7 +107,8 @@ package final class ClientDriver: StreamHandler {
             self.end = end
             stream?.close(.local(end.text))
         case .verifyHello, .scram, .verifyKeys, .seal, .open: worker.perform(action, attempt: attempt)
-        case .savePending, .saveDraft, .removePending, .saveCursor, .saveGap, .fillGap, .saveKeys, .savePins,
+        case .savePending, .saveDraft, .saveAccepted, .recall, .removePending, .saveCursor, .saveGap, .fillGap,
+            .saveKeys, .savePins,
             .saveServerPin, .saveToken:
             changes.append(action)
         }
@@ -140,10 +142,17 @@ package final class ClientDriver: StreamHandler {
         }
         let (store, server, now) = (profile.store, profile.address.server, Clock.wallMilliseconds)
         do {
-            try store.transaction { () throws(StoreError) in
-                for change in changes { try store.apply(change, server: server, now: now) }
+            let recalled = try store.transaction { () throws(StoreError) in
+                var recalled: [(id: MessageID, record: PendingMessage?)] = []
+                for change in changes {
+                    try store.apply(change, server: server, now: now)
+                    guard case .recall(let id) = change else { continue }
+                    recalled.append((id, try store.pending(id).flatMap { PendingMessage($0) }))
+                }
+                return recalled
             }
             for id in saves { feed(.saved(id)) }
+            for (id, record) in recalled { feed(.recalled(id, record)) }
         } catch {
             let text = "\(error.text); \(error.advice)"
             for id in saves { feed(.saveFailed(id, reason: text)) }

@@ -62,6 +62,9 @@ package struct ClientMachine: Sendable {
     var outgoing = Outgoing()
     var publication = Publication.wanted
 
+    // States.swift
+    var undelivered = Undelivered()
+
     // KeyWork.swift
     var ring = KeyRing()
     /// Addresses whose keys are to be asked for, for another reason than a waiting message.
@@ -128,6 +131,7 @@ package struct ClientMachine: Sendable {
         case .scramFailed(let failure): scramFailed(failure)
         case .saved(let id): saved(id)
         case .saveFailed(let id, let reason): saveFailed(id, reason: reason)
+        case .recalled(let id, let record): recalled(id, record)
         case .sealed(let id, let sealed): self.sealed(id, sealed)
         case .unsealed(let opening, let text): unsealed(opening, text: text)
         case .keysVerified(let address, let keys): keysVerified(keys, of: address)
@@ -144,7 +148,8 @@ package struct ClientMachine: Sendable {
         // Our own account is trusted without being shown it; whatever else the node lists for us is noted as added.
         if pins[address, default: []].isEmpty { pins[address] = [device.account] }
         ring = KeyRing(devices: stored.keys, pins: pins)
-        outgoing = Outgoing(stored.pending)
+        outgoing = Outgoing(stored.pending, lastPlace: stored.accepted.map(\.place).max() ?? 0)
+        undelivered = Undelivered(stored.accepted)
         gapsKnown = stored.gaps
         for id in stored.damagedPending {
             actions.append(.removePending(id))
@@ -167,6 +172,7 @@ package struct ClientMachine: Sendable {
             retryAt = nil
             fillsWanted += fillsStalled
             fillsStalled = []
+            undelivered.resume()
             workOn()
         }
         guard phase != .ended else { return }
@@ -176,7 +182,7 @@ package struct ClientMachine: Sendable {
 
     private var dueRetry: Instant? { phase == .online ? retryAt : nil }
 
-    /// Starts whatever can be started now: keys, sealing, sending, filling holes.
+    /// Starts whatever can be started now: keys, sealing, sending, filling holes, asking for states.
     mutating func workOn() {
         guard phase == .online else { return sealWaiting() }
         publish()
@@ -184,6 +190,7 @@ package struct ClientMachine: Sendable {
         sealWaiting()
         sendDue()
         fillHoles()
+        askStates()
     }
 
     mutating func retryLater(in duration: Duration = ClientMachine.retryDuration) {

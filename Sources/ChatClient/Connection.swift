@@ -140,6 +140,7 @@ extension ClientMachine {
         askWho(nil)
         readHeads(welcome.heads)
         sendQuestions()
+        undelivered.wantAll()
         workOn()
     }
 
@@ -190,6 +191,7 @@ extension ClientMachine {
         if isRetryByPassword { token = nil }
         phase = .offline
         outgoing.forgetSent()
+        undelivered.giveUp()
         publication = .wanted
         asked = [:]
         rolls = [:]

@@ -31,7 +31,7 @@ extension ClientMachine {
         case .fill(let conversation):
             if page.conversation == conversation { filled(conversation, with: page) } else { stallFill(conversation) }
         case .page(let token): collect(page, token)
-        case .ping, .keys, .who, .whoEnd: break
+        case .ping, .keys, .who, .whoEnd, .states: break
         }
     }
 

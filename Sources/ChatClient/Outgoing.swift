@@ -20,6 +20,8 @@ struct Outgoing: Sendable {
         let id: MessageID
         let to: Conversation
         let at: Int64
+        /// Larger for messages that were written later.
+        let place: Int64
         var content: PendingMessage.Content
         /// What a sealed draft says, for the case that it cannot be saved; nil in later runs.
         var words: String?
@@ -30,7 +32,7 @@ struct Outgoing: Sendable {
         var isOnDisk: Bool
         var reason: PendingReason?
 
-        var record: PendingMessage { PendingMessage(id: id, to: to, at: at, content: content) }
+        var record: PendingMessage { PendingMessage(id: id, to: to, at: at, place: place, content: content) }
     }
 
     private(set) var items: [MessageID: Item] = [:]
@@ -38,21 +40,37 @@ struct Outgoing: Sendable {
     private(set) var order: [MessageID] = []
     /// Those of which nothing is on disk or on its way there, oldest first.
     private var unsaved: [MessageID] = []
+    private var lastPlace: Int64 = 0
 
     var isEmpty: Bool { items.isEmpty }
 
     init() {}
 
-    init(_ stored: [PendingMessage]) {
+    /// - Parameters:
+    ///   - stored: in the order in which they were written.
+    ///   - lastPlace: the largest place in use elsewhere.
+    init(_ stored: [PendingMessage], lastPlace: Int64) {
+        self.lastPlace = max(lastPlace, stored.map(\.place).max() ?? 0)
         for record in stored {
-            let isDraft = if case .draft = record.content { true } else { false }
-            var item = Item(
-                id: record.id, to: record.to, at: record.at, content: record.content,
-                step: isDraft ? .ready : .waiting, isOnDisk: true)
-            if case .words(let words) = record.content { item.words = words }
-            items[record.id] = item
+            items[record.id] = Outgoing.item(record, place: record.place)
             order.append(record.id)
         }
+    }
+
+    private static func item(_ record: PendingMessage, place: Int64) -> Item {
+        let isDraft = if case .draft = record.content { true } else { false }
+        var item = Item(
+            id: record.id, to: record.to, at: record.at, place: place, content: record.content,
+            step: isDraft ? .ready : .waiting, isOnDisk: true)
+        if case .words(let words) = record.content { item.words = words }
+        return item
+    }
+
+    /// Takes in a record on disk behind those that were written before it.
+    mutating func insert(_ record: PendingMessage, place: Int64) {
+        let index = order.firstIndex { items[$0].map { $0.place > place } ?? false } ?? order.endIndex
+        items[record.id] = Outgoing.item(record, place: place)
+        order.insert(record.id, at: index)
     }
 
     func contains(_ id: MessageID) -> Bool { items[id] != nil }
@@ -60,8 +78,9 @@ struct Outgoing: Sendable {
     mutating func append(
         id: MessageID, to: Conversation, at: Int64, content: PendingMessage.Content, step: Step, token: CommandToken
     ) {
+        lastPlace += 1
         var item = Item(
-            id: id, to: to, at: at, content: content, step: step, token: token, isOnDisk: false)
+            id: id, to: to, at: at, place: lastPlace, content: content, step: step, token: token, isOnDisk: false)
         if case .words(let words) = content { item.words = words }
         items[id] = item
         order.append(id)

@@ -11,6 +11,7 @@ enum Purpose: Hashable, Sendable {
     case whoEnd(who: Int64, CommandToken?)
     case fill(Conversation)
     case page(CommandToken)
+    case states([MessageID])
 }
 
 /// A command that waits for the node.
@@ -93,6 +94,7 @@ extension ClientMachine {
         case .page(let token):
             guard case .history(let work) = questions[token]?.kind, let range = work.range else { return }
             line = .history(ref: ref, range)
+        case .states(let ids): line = .states(ref: ref, ids: ids)
         }
         asked[ref] = purpose
         actions.append(.send(line))
@@ -117,6 +119,7 @@ extension ClientMachine {
     mutating func receivedOnline(_ line: NodeLine) {
         switch line {
         case .state(let state): stateChanged(state)
+        case .states(let ref, let unknown): statesCame(ref, unknown: unknown)
         case .message(let entry, let conversation): live(entry, in: conversation)
         case .presence(let people): presence(people)
         case .people(let ref, let people): named(people, ref)
@@ -131,7 +134,7 @@ extension ClientMachine {
         case .closing(let refusal, let retrySeconds): closing(refusal, retrySeconds)
         case .ping(let ref): actions.append(.send(.pong(ref: ref)))
         case .published(let fingerprint): published(fingerprint)
-        case .hello, .challenge, .welcome, .states: break
+        case .hello, .challenge, .welcome: break
         }
     }
 
@@ -153,6 +156,7 @@ extension ClientMachine {
             stallFill(conversation)
             fillHoles()
         case .page(let token): finish(token, refusal)
+        case .states(let ids): statesRefused(refusal, ids)
         }
     }
 

@@ -11,6 +11,13 @@ extension ClientMachine {
             emit(.state(id, .pending(known.reason), answering: token))
             return emit(.done(token))
         }
+        if let known = undelivered.items[id] {
+            guard known.to == to, known.words == nil || known.words == text.hashValue else {
+                return refuse(token, Refusal(.idReused, "this id belongs to another message that was accepted"))
+            }
+            emit(.state(id, known.state, answering: token))
+            return emit(.done(token))
+        }
         guard outgoing.items.count < Outgoing.pendingMax else {
             let text = "\(Outgoing.pendingMax) messages are waiting for the node; no more are kept"
             return refuse(token, Refusal(.outboxFull, text))
@@ -190,19 +197,6 @@ extension ClientMachine {
         for draft in outgoing.takeDue(publicOnly: publication != .done) { actions.append(.send(.message(draft))) }
     }
 
-    mutating func stateChanged(_ state: MessageState) {
-        if outgoing.remove(state.id) != nil { actions.append(.removePending(state.id)) }
-        let shown: SendState =
-            switch state.state {
-            case .accepted: .accepted(waiting: state.waiting)
-            case .delivered: .delivered
-            case .failed(let refusal): .failed(refusal)
-            case .unconfirmed: .unconfirmed(waiting: state.waiting)
-            }
-        emit(.state(state.id, shown, answering: nil))
-        sendDue()
-    }
-
     /// The message will not be sent, or was refused.
     mutating func fail(_ id: MessageID, _ refusal: Refusal) {
         guard let item = outgoing.remove(id) else { return emit(.error(refusal)) }
@@ -217,9 +211,12 @@ extension ClientMachine {
 }
 
 extension Outgoing.Item {
-    /// Whether these are its words; of a draft sealed by an earlier run nobody knows, so the id decides.
-    func isSame(_ text: String) -> Bool {
-        if case .draft(let draft) = content, case .text(let spoken) = draft.body { return spoken == text }
-        return words == nil || words == text
+    /// nil for a draft that was sealed by an earlier run.
+    var text: String? {
+        if case .draft(let draft) = content, case .text(let spoken) = draft.body { return spoken }
+        return words
     }
+
+    /// Whether these are its words; where nobody knows, the id decides.
+    func isSame(_ text: String) -> Bool { self.text == nil || self.text == text }
 }

@@ -3,7 +3,8 @@ import Wire
 
 /// The client's state in its store.
 extension StoredState {
-    init(reading store: ClientStore, server: ServerName) throws(StoreError) {
+    /// `now` is in milliseconds since 1970.
+    init(reading store: ClientStore, server: ServerName, now: Int64) throws(StoreError) {
         serverPin = try store.serverKey(server)
         token = try store.token()
         cursors = try store.allCursors()
@@ -16,14 +17,46 @@ extension StoredState {
             keys[address] = try store.deviceKeys(address)
         }
         for record in try store.pendingInOrder() {
-            if let bytes = record.draft, let draft = try? Draft(decoding: bytes) {
-                pending.append(PendingMessage(id: record.id, to: record.to, at: record.at, content: .draft(draft)))
-            } else if let text = record.text {
-                pending.append(PendingMessage(id: record.id, to: record.to, at: record.at, content: .words(text)))
+            let message = PendingMessage(record)
+            if let acceptance = record.acceptance {
+                accepted.append(AcceptedMessage(record, acceptance, message?.content, now: now))
+            } else if let message {
+                pending.append(message)
             } else {
                 damagedPending.append(record.id)
             }
         }
+    }
+}
+
+extension PendingMessage {
+    /// nil if the record is damaged.
+    init?(_ record: Store.PendingMessage) {
+        let content: Content
+        if let bytes = record.draft, let draft = try? Draft(decoding: bytes) {
+            content = .draft(draft)
+        } else if let text = record.text {
+            content = .words(text)
+        } else {
+            return nil
+        }
+        self.init(id: record.id, to: record.to, at: record.at, place: record.position, content: content)
+    }
+}
+
+extension AcceptedMessage {
+    /// Of a damaged record `content` is nil; its state is the node's to tell all the same.
+    fileprivate init(
+        _ record: Store.PendingMessage, _ acceptance: Store.PendingMessage.Acceptance,
+        _ content: PendingMessage.Content?, now: Int64
+    ) {
+        var text: String?
+        if case .draft(let draft) = content, case .text(let spoken) = draft.body { text = spoken }
+        let (age, overflow) = now.subtractingReportingOverflow(acceptance.at)
+        self.init(
+            id: record.id, to: record.to, place: record.position, text: text,
+            isOld: !overflow && age > Undelivered.keptMillisecondsMax, isUnconfirmed: acceptance.isUnconfirmed,
+            waiting: acceptance.waiting)
     }
 }
 
@@ -39,6 +72,9 @@ extension ClientStore {
                 try savePending(message.id, to: message.to, at: message.at, text: nil, draft: draft.encoded())
             }
         case .saveDraft(let draft): try setDraft(draft.id, draft.encoded())
+        case .saveAccepted(let id, let isUnconfirmed, let waiting):
+            try setAccepted(id, isUnconfirmed: isUnconfirmed, waiting: waiting, at: now)
+        case .recall(let id): try setNotAccepted(id)
         case .removePending(let id): try removePending(id)
         case .saveCursor(let conversation, let seq): try setCursor(conversation, seq)
         case .saveGap(let conversation, let range): try addGap(conversation, range)

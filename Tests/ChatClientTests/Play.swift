@@ -66,6 +66,8 @@ struct Play {
     var saves = true
     var seals = true
     var opens = true
+    /// What was put on disk, for `recall`.
+    private var records: [MessageID: PendingMessage] = [:]
     var publishes = true
 
     init(_ stored: StoredState = StoredState(), hasPassword: Bool = true) {
@@ -87,8 +89,15 @@ struct Play {
         case .wake(let at): wakeAt = at
         case .send(.publish(let device)): return publishes ? [.line(.published(device.fingerprint))] : []
         case .disconnect(let reason): return [.closed(reason: reason)]
-        case .savePending(let message): return saves ? [.saved(message.id)] : []
-        case .saveDraft(let draft): return saves ? [.saved(draft.id)] : []
+        case .savePending(let message):
+            records[message.id] = message
+            return saves ? [.saved(message.id)] : []
+        case .saveDraft(let draft):
+            records[draft.id] = PendingMessage(
+                id: draft.id, to: draft.to, at: draft.at, place: 0, content: .draft(draft))
+            return saves ? [.saved(draft.id)] : []
+        case .recall(let id): return [.recalled(id, records[id])]
+        case .removePending(let id): records[id] = nil
         case .verifyHello: return [.helloVerified(true)]
         case .scram(.begin): return [.scramDone("first")]
         case .scram(.answer): return [.scramDone("final")]

@@ -24,9 +24,12 @@ import Wire
         play.say(1)
         #expect(!play.machine.isIdle)
         play.give(.line(.state(MessageState(id: id(1), state: .accepted(seq: 4)))))
-        #expect(play.actions.contains(.removePending(id(1))))
+        #expect(play.actions.contains(.saveAccepted(id(1), isUnconfirmed: false, waiting: [])))
         #expect(play.states(of: 1) == [.pending(nil), .accepted(waiting: [])])
         #expect(play.machine.isIdle)
+        play.give(.line(.state(MessageState(id: id(1), state: .delivered))))
+        #expect(play.actions.contains(.removePending(id(1))))
+        #expect(play.states(of: 1).last == .delivered)
     }
 
     @Test func aRefusedMessageHasFailed() {
@@ -78,7 +81,7 @@ import Wire
     @Test func whatAnEarlierRunLeftIsSentAgain() {
         let draft = Draft(id: id(3), to: .everyone, at: 1, body: .text("kept"))
         var stored = StoredState()
-        stored.pending = [PendingMessage(id: id(3), to: .everyone, at: 1, content: .draft(draft))]
+        stored.pending = [PendingMessage(id: id(3), to: .everyone, at: 1, place: 1, content: .draft(draft))]
         stored.damagedPending = [id(4)]
         var play = Play(stored)
         play.login()

@@ -120,3 +120,30 @@ def scenario_a_client_away_misses_nothing(play: Play) -> None:
     for message_id in ids:
         bob.expect("message", id=message_id)
     require_history(bob, alice.name, ["while you are here", *texts])
+
+
+def scenario_a_client_away_is_told_what_became_of_its_words(play: Play) -> None:
+    s1, s2 = play.pair()
+    alice, carol, bob, _ = play.four()
+    first = alice.send(bob.name, "so that the keys are known")
+    alice.expect("state", id=first, state="delivered")
+    s2.kill()
+    ids = [alice.send(bob.name, f"while your server is down {number}") for number in range(3)]
+    alice.expect_all("accepted", ids)
+    alice.kill()
+    last = carol.send(bob.name, "behind them")
+    carol.expect("state", id=last, state="accepted")
+    s2.restart()
+    # A link's acknowledgements are in order: with carol's message those of alice are settled.
+    carol.expect("state", id=last, state="delivered")
+    require_truth(carol, [last], s2)
+    require(set(ids) <= s2.stored_ids(), "s2 has what was accepted")
+    alice = play.client("alice@s1")
+    alice.expect_all("delivered", ids)
+    require(all(len(alice.all("state", id=message_id)) == 1 for message_id in ids), "each end is told once")
+    require(alice.quit() == 0, "alice's client ends in order")
+    alice = play.client("alice@s1")
+    back = alice.send(bob.name, "and all is well")
+    alice.expect("state", id=back, state="delivered")
+    require(not alice.all("state", id=first) and alice.count("delivered", ids) == 0, "what is known is not told again")
+    require(len(s1.stored_ids()) == 6, "nothing was stored twice")

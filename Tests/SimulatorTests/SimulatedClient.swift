@@ -147,7 +147,9 @@ final class SimulatedClient {
         case .open(let opening, let envelope, let key):
             let text = StandIn.open(envelope, from: key, by: device)
             work(.unsealed(opening: opening, text: text), isOfConnection: false)
-        case .savePending, .saveDraft, .removePending, .saveCursor, .saveGap, .fillGap, .saveKeys, .savePins,
+        case .recall(let id): world.ledger.complain(.lost, "\(id) was accepted and its node does not know it")
+        case .savePending, .saveDraft, .saveAccepted, .removePending, .saveCursor, .saveGap, .fillGap, .saveKeys,
+            .savePins,
             .saveServerPin, .saveToken:
             changes.append(action)
         }

@@ -42,9 +42,23 @@ extension ChatClient.StoredState {
         case .savePending(let message): pending.append(message)
         case .saveDraft(let draft):
             pending = pending.map {
-                $0.id == draft.id ? PendingMessage(id: $0.id, to: $0.to, at: $0.at, content: .draft(draft)) : $0
+                guard $0.id == draft.id else { return $0 }
+                return PendingMessage(id: $0.id, to: $0.to, at: $0.at, place: $0.place, content: .draft(draft))
             }
-        case .removePending(let id): pending.removeAll { $0.id == id }
+        case .saveAccepted(let id, let isUnconfirmed, let waiting):
+            guard
+                let known = pending.first(where: { $0.id == id }).map({ ($0.to, $0.place) })
+                    ?? accepted.first(where: { $0.id == id }).map({ ($0.to, $0.place) })
+            else { return }
+            pending.removeAll { $0.id == id }
+            accepted.removeAll { $0.id == id }
+            accepted.append(
+                AcceptedMessage(
+                    id: id, to: known.0, place: known.1, text: nil, isOld: false, isUnconfirmed: isUnconfirmed,
+                    waiting: waiting))
+        case .removePending(let id):
+            pending.removeAll { $0.id == id }
+            accepted.removeAll { $0.id == id }
         case .saveCursor(let conversation, let seq): cursors[conversation] = seq
         case .saveKeys(let address, let keys): self.keys[address] = keys
         case .savePins(let address, let keys): pins[address] = keys
