@@ -76,7 +76,8 @@ package enum ClientAction: Hashable, Sendable {
     case saveKeys(of: Address, [DeviceKey])
     case savePins(of: Address, [IdentityKey])
     case saveServerPin(IdentityKey)
-    case saveToken(ResumeToken)
+    /// nil forgets the token.
+    case saveToken(ResumeToken?)
     case emit(ClientEvent)
     /// Give `tick` at this time; replaces any earlier wish.
     case wake(at: Instant)

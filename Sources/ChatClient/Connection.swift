@@ -110,7 +110,9 @@ extension ClientMachine {
             isTokenRefused = true
             disconnect(refusal.text)
         case .loginRefused where usesToken:
-            end(.loginRefused("the stored login is not valid any more: \(refusal.text)"))
+            // The next run asks for the password; with the token kept it never would.
+            actions.append(.saveToken(nil))
+            end(.loginRefused("the stored login is not valid any more; the next start asks for the password"))
         case .loginRefused where !hasBeenOnline: end(.loginRefused(refusal.text))
         case .unknownHost where !hasBeenOnline: end(.unknownHost(refusal.text))
         case .protocolVersion where !hasBeenOnline, .notPostroad where !hasBeenOnline:

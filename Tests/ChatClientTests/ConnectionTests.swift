@@ -132,6 +132,7 @@ import Wire
         play.hello()
         #expect(play.actions.contains(.scram(.begin(token: stored.token))))
         play.give(.line(.refused(Refusal(.loginRefused, "old"), ref: nil, id: nil)))
+        #expect(play.actions.contains(.saveToken(nil)))
         guard case .loginRefused = play.end else {
             Issue.record("went on")
             return
