@@ -187,10 +187,7 @@ extension ClientMachine {
 
     mutating func closed(_ reason: String, jitter: Double) {
         guard phase != .offline else { return }
-        // A token that was refused is no failed connection: the password is tried at once.
-        let isRetryByPassword = isTokenRefused && !hasBeenOnline && token != nil
-        guard hasBeenOnline || isRetryByPassword else { return end(.unreachable(reason)) }
-        if isRetryByPassword { token = nil }
+        guard hasBeenOnline else { return end(.unreachable(reason)) }
         phase = .offline
         outgoing.forgetSent()
         undelivered.giveUp()
@@ -204,7 +201,7 @@ extension ClientMachine {
         let wait = delay.next(jitter: jitter, wanted: wantedDelay)
         wantedDelay = nil
         reconnectAt = now.advanced(by: wait)
-        if hasBeenOnline { emit(.disconnected(reason: reason, retryIn: wait)) }
+        emit(.disconnected(reason: reason, retryIn: wait))
     }
 
     // MARK: Silence
