@@ -12,7 +12,7 @@ package final class ClientDriver: StreamHandler {
     private let target: HostPort
     private let resolver: Resolver
     private let worker: ClientWorker
-    private let onEvents: ([ClientEvent]) -> Void
+    private let onEvents: ([ClientEvent]) -> Bool
     private let onEnd: (ClientEnd) -> Void
 
     private var machine: ClientMachine
@@ -30,12 +30,13 @@ package final class ClientDriver: StreamHandler {
     private var end: ClientEnd?
     private var isTurnEndDue = false
 
-    /// `onEvents` is given the events of a turn; only after it has returned are the cursors behind them stored, so
-    /// it should not return before they have been written. `onEnd` is called at most once, after the last events.
+    /// `onEvents` is given the events of a turn and returns whether they have been written; only then is stored what
+    /// follows from them, as how far has been read. After it has returned false the driver has to be stopped.
+    /// `onEnd` is called at most once, after the last events.
     /// `password` is wiped; nil logs in by the token of an earlier run.
     package init(
         loop: EventLoop, profile: Profile, target: HostPort, password: inout [UInt8]?,
-        onEvents: @escaping ([ClientEvent]) -> Void, onEnd: @escaping (ClientEnd) -> Void
+        onEvents: @escaping ([ClientEvent]) -> Bool, onEnd: @escaping (ClientEnd) -> Void
     ) throws(NetError) {
         self.loop = loop
         self.profile = profile
@@ -74,6 +75,8 @@ package final class ClientDriver: StreamHandler {
     /// True if every message is accepted and every question answered.
     package var isIdle: Bool { machine.isIdle }
     package var pendingCount: Int { machine.pendingCount }
+    /// True if every message is on disk. Where one is not yet, events follow.
+    package var isKept: Bool { machine.isKept }
 
     /// Says goodbye and closes; `completion` is called once when that is done, within a second. No event comes after.
     package func stop(_ completion: @escaping () -> Void) {
@@ -120,7 +123,8 @@ package final class ClientDriver: StreamHandler {
         while !isStopping, !events.isEmpty || !changes.isEmpty {
             let shown = events
             events = []
-            if !shown.isEmpty { onEvents(shown) }
+            // Nothing is stored as told that nobody could read: the next run tells it.
+            guard shown.isEmpty || onEvents(shown) else { return changes = [] }
             let due = changes
             changes = []
             if !due.isEmpty { commit(due) }

@@ -109,6 +109,8 @@ package struct ClientMachine: Sendable {
     package var isIdle: Bool { outgoing.isEmpty && questions.isEmpty }
     /// Messages that the node has not accepted.
     package var pendingCount: Int { outgoing.items.count }
+    /// True if every message is on disk, so that it survives the end of the program.
+    package var isKept: Bool { outgoing.isOnDisk }
     package var isOnline: Bool { phase == .online }
 
     /// `generator` is used for the jitter of reconnecting only.

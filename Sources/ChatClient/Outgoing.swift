@@ -43,6 +43,7 @@ struct Outgoing: Sendable {
     private var lastPlace: Int64 = 0
 
     var isEmpty: Bool { items.isEmpty }
+    var isOnDisk: Bool { items.values.allSatisfy(\.isOnDisk) }
 
     init() {}
 

@@ -15,9 +15,15 @@ final class JSONMode {
     /// What each command under way carried.
     private var refs: [CommandToken: CommandRef] = [:]
     private var lastToken: Int64 = 0
-    private var isInputOver = false
+    private var inputEnd: InputEnd?
     private var hasConnected = false
     private var isFinished = false
+
+    /// Why no more commands are taken.
+    private enum InputEnd {
+        case quit(CommandRef?)
+        case over
+    }
 
     /// `finished` is called once with the exit status; the loop can be stopped then.
     init(
@@ -30,7 +36,7 @@ final class JSONMode {
         let link = Link()
         driver = try ClientDriver(
             loop: loop, profile: profile, target: target, password: &password,
-            onEvents: { link.mode?.tell($0) }, onEnd: { link.mode?.ended($0) })
+            onEvents: { link.mode?.tell($0) ?? false }, onEnd: { link.mode?.ended($0) })
         link.mode = self
     }
 
@@ -52,7 +58,7 @@ final class JSONMode {
     // MARK: Standard input
 
     private func read(_ event: InputReader.Event) {
-        guard !isFinished else { return }
+        guard !isFinished, inputEnd == nil else { return }
         switch event {
         case .bytes(let bytes):
             lines.append(bytes)
@@ -60,12 +66,12 @@ final class JSONMode {
         case .ended, .failed:
             let rest = lines.rest()
             if !rest.isEmpty { take(rest) }
-            inputOver()
+            if inputEnd == nil { inputOver() }
         }
     }
 
     private func takeLines() {
-        while !isFinished {
+        while !isFinished, inputEnd == nil {
             do {
                 guard let line = try lines.next() else { return }
                 take(line)
@@ -91,8 +97,10 @@ final class JSONMode {
         let command: ClientCommand
         switch request.command {
         case .quit:
-            write(EventLine.done(ref: request.ref))
-            return finish(ExitCode.ok.rawValue)
+            inputEnd = .quit(request.ref)
+            input = nil
+            // Earlier commands of this turn have their answers, and a place on the disk, at its end.
+            return loop.afterThisTurn { [weak self] in self?.finishIfDone() }
         case .message(let to, let text, let id):
             let made = driver.makeMessageID()
             command = .message(id: id ?? made.id, to: to, text: text, at: made.at)
@@ -110,15 +118,24 @@ final class JSONMode {
 
     /// What is under way is finished, but nobody waits for ever.
     private func inputOver() {
-        isInputOver = true
+        inputEnd = .over
         input = nil
-        finishIfIdle()
+        finishIfDone()
         loop.schedule(after: JSONMode.finishDurationMax) { [weak self] in self?.giveUp() }
     }
 
-    private func finishIfIdle() {
-        // Without a first login nobody knows whether the node would have had us.
-        guard isInputOver, hasConnected, driver.isIdle else { return }
+    private func finishIfDone() {
+        guard !isFinished else { return }
+        switch inputEnd {
+        case nil: return
+        case .quit(let ref):
+            // What is kept is sent by the next run; nothing else is waited for.
+            guard driver.isKept else { return }
+            write(EventLine.done(ref: ref))
+        case .over:
+            // Without a first login nobody knows whether the node would have had us.
+            guard hasConnected, driver.isIdle else { return }
+        }
         finish(ExitCode.ok.rawValue)
     }
 
@@ -131,7 +148,8 @@ final class JSONMode {
 
     // MARK: Standard output
 
-    private func tell(_ events: [ClientEvent]) {
+    /// Whether the events have been written.
+    private func tell(_ events: [ClientEvent]) -> Bool {
         var bytes: [UInt8] = []
         for event in events {
             if case .connected = event { hasConnected = true }
@@ -139,7 +157,9 @@ final class JSONMode {
             if case .done(let token) = event { refs[token] = nil }
         }
         write(bytes)
-        finishIfIdle()
+        guard !isFinished else { return false }
+        finishIfDone()
+        return true
     }
 
     private func ended(_ end: ClientEnd) {
