@@ -170,7 +170,7 @@ final class JSONMode {
             case .loginRefused: .loginRefused
             case .protocolFault: .protocolFault
             }
-        StandardError.tell(end.text)
+        StandardStreams.tell(end.text)
         finish(code.rawValue)
     }
 
@@ -179,6 +179,9 @@ final class JSONMode {
         switch output.write(bytes) {
         case .written: break
         case .closed: finish(ExitCode.ok.rawValue)
+        case .failed(let number):
+            StandardStreams.tell("standard output: \(StandardStreams.reason(number))")
+            finish(ExitCode.failure.rawValue)
         case .interrupted(let signal): finish(signal.exitStatus)
         }
     }

@@ -8,6 +8,8 @@ struct LineOutput {
         case written
         /// Nobody reads any more.
         case closed
+        /// The bytes cannot be kept, as on a full disk.
+        case failed(errno: Int32)
         /// A signal came while the reader kept us waiting.
         case interrupted(Signal)
     }
@@ -27,7 +29,10 @@ struct LineOutput {
             let end = min(sent + LineOutput.chunkBytes, bytes.count)
             let count = bytes[sent..<end].withUnsafeBytes { Glibc.write(descriptor, $0.baseAddress, $0.count) }
             if count < 0 {
-                guard errno == EINTR || errno == EAGAIN else { return .closed }
+                let number = errno
+                guard number == EINTR || number == EAGAIN else {
+                    return number == EPIPE ? .closed : .failed(errno: number)
+                }
             } else {
                 sent += count
             }

@@ -3,26 +3,19 @@ import Glibc
 import Net
 import Wire
 
-enum StandardError {
-    /// A sentence for whoever started the program.
-    static func tell(_ text: String) {
-        let bytes = Array("postroad: \(SafeText(text))\n".utf8)
-        _ = write(2, bytes, bytes.count)
-    }
-}
-
 /// From the command line to the running client.
 enum Program {
     /// Returns the exit status.
     static func run(_ arguments: [String]) -> Int32 {
+        StandardStreams.occupy()
         SignalSource.block(PendingSignals.answered)
         do {
             return try start(try Options(parsing: arguments))
         } catch let fault as StartFault {
-            StandardError.tell(fault.text)
+            StandardStreams.tell(fault.text)
             return fault.code.rawValue
         } catch {
-            StandardError.tell("\(error)")
+            StandardStreams.tell("\(error)")
             return ExitCode.failure.rawValue
         }
     }
