@@ -1,7 +1,9 @@
 """Two nodes and four people talk; nothing that is private is readable on a node."""
 from __future__ import annotations
 
-from harness import Client, Play, require
+import time
+
+from harness import PATIENCE_SECONDS, Client, Play, require
 
 
 def scenario_everybody_sees_everybody_with_the_same_fingerprints(play: Play) -> None:
@@ -87,13 +89,19 @@ def scenario_private_messages_both_ways_are_sealed_on_both_nodes(play: Play) -> 
     require(s1.holds_text("for everybody's eyes"), "the search in the files finds nothing at all")
 
 
+def expect_devices(asker: Client, address: str, count: int) -> None:
+    """Asks until that many are listed: a device counts when its node has committed it, which nobody else is told."""
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while len(keys := [event for event in asker.ask("keys", of=address) if event["event"] == "key"]) != count:
+        require(time.monotonic() < deadline, f"{address} has {count} devices, not {keys}")
+
+
 def scenario_both_sessions_of_one_user_are_served(play: Play) -> None:
     play.pair()
     alice, carol, bob, _ = play.four()
     second = play.client("alice@s1", profile="alice-2")
     second.expect_online("bob@s2")
-    keys = [event for event in bob.ask("keys", of="alice@s1") if event["event"] == "key"]
-    require(len(keys) == 2, f"alice has two devices, not {keys}")
+    expect_devices(bob, "alice@s1", 2)
     to_both = bob.send("alice@s1", "to both of you")
     for session in (alice, second):
         require(session.expect("message", id=to_both)["text"] == "to both of you", f"{session.name} cannot read it")
