@@ -16,13 +16,18 @@ package struct Log: Sendable {
     package func write(_ level: Level, _ event: String, _ members: [(String, String)] = []) {
         let line = isTerminal ? Log.words(level, event, members) : Log.json(level, event, members)
         var offset = 0
-        while offset < line.count {
+        while offset < line.count, Log.takesMore {
             let count = line[offset...].withUnsafeBytes { Glibc.write(STDERR_FILENO, $0.baseAddress, $0.count) }
-            // A log that nobody takes must not stop the node.
             if count < 0, errno == EINTR { continue }
             guard count > 0 else { return }
             offset += count
         }
+    }
+
+    /// A log that nobody takes must not stop the node: what finds no room is lost.
+    private static var takesMore: Bool {
+        var wanted = pollfd(fd: STDERR_FILENO, events: Int16(POLLOUT), revents: 0)
+        return poll(&wanted, 1, 0) > 0 && wanted.revents & Int16(POLLOUT) != 0
     }
 
     private static func words(_ level: Level, _ event: String, _ members: [(String, String)]) -> [UInt8] {
