@@ -48,7 +48,7 @@ let package = Package(
 
         tests("BytesTests", ["Bytes"]),
         tests("WebSocketTests", ["WebSocket", "Bytes"]),
-        tests("WireTests", ["Wire", "Bytes"]),
+        tests("WireTests", ["Wire", "WebSocket", "Bytes"]),
         tests("CryptoTests", ["Crypto", "Bytes"]),
         tests("FederationTests", ["Federation", "Wire", "Bytes"]),
         tests("NetTests", ["Net", "Bytes"]),
