@@ -32,7 +32,7 @@ package enum ClientInput: Sendable {
     /// Answers `seal`; nil if the machine has no memory or a key is unusable.
     case sealed(MessageID, Sealed?)
     /// Answers `open`; nil if anything at all is wrong with the message.
-    case unsealed(opening: Int64, text: String?)
+    case unsealed(opening: Int64, MessageContent?)
     /// Answers `verifyKeys` with those that passed, in their order.
     case keysVerified(of: Address, [DeviceKey])
 }

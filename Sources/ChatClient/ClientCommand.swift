@@ -5,9 +5,19 @@ package enum ClientCommand: Hashable, Sendable {
     /// `at` is milliseconds since 1970.
     case message(id: MessageID, to: Conversation, text: String, at: Int64)
     case who
-    case keys(of: Address)
-    /// The newest `count` messages below `before` (nil: of all), 1 to `HistoryRange.countMax`.
-    case history(Conversation, count: Int, before: Int64?)
+    /// nil: what this client has pinned, its own account's included, without asking the node.
+    case keys(of: Address?)
+    /// Offers the file at `path` under the id of the message that will carry the offer.
+    case file(id: MessageID, to: Conversation, path: String, at: Int64)
+    /// Those that are not over, and the last ones that are.
+    case files
+    /// Fetches an offered file into the folder, or the new file, `path`; nil: into the folder for downloads.
+    case accept(MessageID, path: String?)
+    /// Takes back an offer, or declines one.
+    case cancel(MessageID)
+    /// The newest `count` messages below `before` (nil: of all), or the oldest above `after`; 1 to
+    /// `HistoryRange.countMax`.
+    case history(Conversation, count: Int, before: Int64?, after: Int64? = nil)
     /// Accepts the account keys that an address shows now, after they were replaced.
     case trust(Address)
 }
@@ -32,6 +42,7 @@ package enum ClientEvent: Hashable, Sendable {
     case gap(Conversation, ClosedRange<Int64>, answering: CommandToken?)
     /// `code` is a word for programs: that of a refusal, or one of `ClientFault`.
     case error(code: String, text: String, answering: CommandToken?)
+    case file(FileProgress, answering: CommandToken?)
     /// The last event of each command.
     case done(CommandToken)
 }
@@ -64,18 +75,81 @@ package struct ShownMessage: Hashable, Sendable {
     /// The author's clock, milliseconds since 1970.
     package let at: Int64
     /// nil if the message is sealed and cannot be opened: nobody's words.
-    package let text: String?
+    package let content: MessageContent?
     package let isEncrypted: Bool
 
-    init(_ entry: Entry, in conversation: Conversation, text: String?) {
+    init(_ entry: Entry, in conversation: Conversation, _ content: MessageContent?) {
         self.conversation = conversation
         seq = entry.seq
         id = entry.envelope.id
         from = entry.envelope.from
         to = entry.envelope.to
         at = entry.envelope.at
-        self.text = text
+        self.content = content
         if case .sealed = entry.envelope.body { isEncrypted = true } else { isEncrypted = false }
+    }
+
+    /// nil if it is no text, or nobody's.
+    package var text: String? { if case .text(let text) = content { text } else { nil } }
+}
+
+/// A file as its user sees it, at one moment.
+package struct FileProgress: Hashable, Sendable {
+    package enum State: String, Hashable, Sendable {
+        /// Whole at the author's node; it can be accepted, or waits to be.
+        case offered
+        /// On its way from here to our node, or waiting for the connection.
+        case sending
+        /// On its way to here, or waiting for the connection.
+        case receiving
+        /// The recipient has it whole and has checked it.
+        case complete
+        case failed
+        /// By its author, or declined by its recipient.
+        case cancelled
+    }
+
+    /// Counts up from 1 in this profile: what people type.
+    package let number: Int64
+    /// That of the message with the offer.
+    package let id: MessageID
+    package let state: State
+    package let from: Address
+    package let to: Conversation
+    /// The author's label.
+    package let name: String
+    /// Sent or received so far.
+    package let bytes: Int64
+    /// The size.
+    package let of: Int64
+    /// Where it lies on this machine: what is sent, or what has been received whole.
+    package let path: String?
+    /// Over the last seconds; nil unless it is moving.
+    package let bytesPerSecond: Int64?
+    /// Why it failed, was cancelled, or does not move.
+    package let reason: Refusal?
+
+    package init(
+        number: Int64, id: MessageID, state: State, from: Address, to: Conversation, name: String, bytes: Int64,
+        of: Int64, path: String? = nil, bytesPerSecond: Int64? = nil, reason: Refusal? = nil
+    ) {
+        self.number = number
+        self.id = id
+        self.state = state
+        self.from = from
+        self.to = to
+        self.name = name
+        self.bytes = bytes
+        self.of = of
+        self.path = path
+        self.bytesPerSecond = bytesPerSecond
+        self.reason = reason
+    }
+
+    /// At the present speed; nil if it is not moving.
+    package var secondsLeft: Int64? {
+        guard let bytesPerSecond, bytesPerSecond > 0 else { return nil }
+        return max(0, of - bytes) / bytesPerSecond
     }
 }
 

@@ -135,7 +135,7 @@ package struct ClientMachine: Sendable {
         case .saveFailed(let id, let reason): saveFailed(id, reason: reason)
         case .recalled(let id, let record): recalled(id, record)
         case .sealed(let id, let sealed): self.sealed(id, sealed)
-        case .unsealed(let opening, let text): unsealed(opening, text: text)
+        case .unsealed(let opening, let content): unsealed(opening, content)
         case .keysVerified(let address, let keys): keysVerified(keys, of: address)
         }
         ticked()

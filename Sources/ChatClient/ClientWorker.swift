@@ -52,13 +52,14 @@ final class ClientWorker {
             }
         case .seal(let id, let to, let text, let at, let keys):
             run {
-                let sealed = try? Sealing.seal(text, id: id, from: address, to: to, at: at, with: device, for: keys)
+                let sealed = try? Sealing.seal(
+                    .text(text), id: id, from: address, to: to, at: at, with: device, for: keys)
                 return Answer(attempt: nil, input: .sealed(id, sealed))
             }
         case .open(let opening, let envelope, let key):
             run {
-                let text = try? Sealing.open(envelope, from: key, with: device)
-                return Answer(attempt: nil, input: .unsealed(opening: opening, text: text))
+                let content = try? Sealing.open(envelope, from: key, with: device)
+                return Answer(attempt: nil, input: .unsealed(opening: opening, content))
             }
         default: break
         }

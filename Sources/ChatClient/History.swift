@@ -53,9 +53,9 @@ extension ClientMachine {
         showHistory(token)
     }
 
-    mutating func historyOpened(_ token: CommandToken, _ number: Int64, text: String?) {
+    mutating func historyOpened(_ token: CommandToken, _ number: Int64, _ content: MessageContent?) {
         guard case .history(var work) = questions[token]?.kind else { return }
-        work.queue.resolve(number, text: text)
+        work.queue.resolve(number, content)
         questions[token]?.kind = .history(work)
         showHistory(token)
     }

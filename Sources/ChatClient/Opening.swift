@@ -21,9 +21,9 @@ extension ClientMachine {
     mutating func prepare(
         _ entry: Entry, in conversation: Conversation, for owner: Opening.Owner
     ) -> ReadingQueue.Item {
-        guard belongs(entry.envelope, to: conversation) else { return .ready(entry, text: nil) }
+        guard belongs(entry.envelope, to: conversation) else { return .ready(entry, nil) }
         switch entry.envelope.body {
-        case .text(let text): return .ready(entry, text: text)
+        case .text, .file: return .ready(entry, entry.envelope.body.content)
         case .sealed(let sealed):
             let from = entry.envelope.from
             let key = senderKey(sealed.device, of: from)
@@ -65,19 +65,19 @@ extension ClientMachine {
                 openings[number]?.isAwaitingKeys = false
                 actions.append(.open(opening: number, opening.envelope, key: key))
             } else {
-                unsealed(number, text: nil)
+                unsealed(number, nil)
             }
         }
     }
 
-    mutating func unsealed(_ number: Int64, text: String?) {
+    mutating func unsealed(_ number: Int64, _ content: MessageContent?) {
         guard let opening = openings.removeValue(forKey: number) else { return }
         switch opening.owner {
         case .conversation(let conversation):
-            readings[conversation]?.queue.resolve(number, text: text)
+            readings[conversation]?.queue.resolve(number, content)
             show(conversation)
             if readings[conversation]?.queue.isEmpty == true { fillHoles() }
-        case .question(let token): historyOpened(token, number, text: text)
+        case .question(let token): historyOpened(token, number, content)
         }
     }
 }

@@ -38,7 +38,7 @@ extension ClientMachine {
     mutating func perform(_ command: ClientCommand, _ token: CommandToken) {
         let deadline = now.advanced(by: ClientMachine.questionDurationMax)
         switch command {
-        case .who, .keys, .history:
+        case .who, .keys, .history, .file, .files, .accept, .cancel:
             guard questions.count < ClientMachine.questionsMax else {
                 let text = "\(ClientMachine.questionsMax) questions are waiting for their answers already"
                 emit(.error(Refusal(.busy, text), answering: token))
@@ -50,8 +50,12 @@ extension ClientMachine {
         case .message(let id, let to, let text, let at): return write(id, to: to, text: text, at: at, token)
         case .trust(let address): return trust(address, token)
         case .who: questions[token] = Question(kind: .who, deadline: deadline)
-        case .keys(let address): questions[token] = Question(kind: .keys(address), deadline: deadline)
-        case .history(let conversation, let count, let before):
+        case .keys(let address?): questions[token] = Question(kind: .keys(address), deadline: deadline)
+        case .keys(nil): return tellPinned(token)
+        case .file, .files, .accept, .cancel:
+            emit(.error(Refusal(.unknownTag, "this version of the client knows no files"), answering: token))
+            return emit(.done(token))
+        case .history(let conversation, let count, let before, _):
             let count = min(max(count, 1), HistoryRange.countMax)
             let work = HistoryWork(conversation: conversation, count: count, before: before)
             questions[token] = Question(kind: .history(work), deadline: deadline)
@@ -134,7 +138,7 @@ extension ClientMachine {
         case .closing(let refusal, let retrySeconds): closing(refusal, retrySeconds)
         case .ping(let ref): actions.append(.send(.pong(ref: ref)))
         case .published(let fingerprint): published(fingerprint)
-        case .hello, .challenge, .welcome: break
+        case .hello, .challenge, .welcome, .file, .chunk, .outcome: break
         }
     }
 
@@ -190,6 +194,17 @@ extension ClientMachine {
             }
             finish(token, refusal)
         }
+    }
+
+    /// Everybody's keys that this client has pinned.
+    private mutating func tellPinned(_ token: CommandToken) {
+        for address in ring.devices.keys.sorted() {
+            for key in ring.devices[address, default: []] {
+                let isTrusted = ring.pins[address, default: []].contains(key.account)
+                emit(.key(key, of: address, change: isTrusted ? nil : .replaced, answering: token))
+            }
+        }
+        emit(.done(token))
     }
 
     /// From the command on, the time without a connection included.

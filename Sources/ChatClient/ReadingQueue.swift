@@ -4,7 +4,7 @@ import Wire
 /// behind it.
 struct ReadingQueue: Sendable {
     enum Item {
-        case ready(Entry, text: String?)
+        case ready(Entry, MessageContent?)
         case opening(Entry, number: Int64)
         case gap(ClosedRange<Int64>)
 
@@ -24,10 +24,10 @@ struct ReadingQueue: Sendable {
 
     mutating func append(_ item: Item) { items.append(item) }
 
-    mutating func resolve(_ number: Int64, text: String?) {
+    mutating func resolve(_ number: Int64, _ content: MessageContent?) {
         for (index, item) in items.enumerated() {
             guard case .opening(let entry, number) = item else { continue }
-            items[index] = .ready(entry, text: text)
+            items[index] = .ready(entry, content)
             return
         }
     }

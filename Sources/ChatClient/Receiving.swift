@@ -171,10 +171,10 @@ extension ClientMachine {
         case .gap(let range):
             emit(.gap(conversation, range, answering: token))
             if token == nil { actions.append(.saveGap(conversation, range)) }
-        case .ready(let entry, let text):
-            let message = ShownMessage(entry, in: conversation, text: text)
+        case .ready(let entry, let content):
+            let message = ShownMessage(entry, in: conversation, content)
             emit(.message(message, answering: token))
-            guard text == nil else { return }
+            guard content == nil else { return }
             let from = entry.envelope.from
             let isChanged = ring.lookup(from) == .changed
             emit(

@@ -1,12 +1,12 @@
 import Bytes
-import Wire
+package import Wire
 
 /// What stands inside a sealed body (`Docs/protocol/client.md`): `{"text":"…"}` behind its length, padded with zeros
 /// to a step, so that the ciphertext tells little about the length of the words.
 package enum SealedContent {
     /// The padded plaintext, or nil if the text is longer than a box takes once it is escaped.
-    package static func plaintext(of text: String) -> [UInt8]? {
-        let content = JSONWriter.object { $0.member("text", text) }
+    package static func plaintext(of content: MessageContent) -> [UInt8]? {
+        let content = content.encoded()
         guard let size = paddedBytes(for: lengthBytes + content.count) else { return nil }
         var plaintext: [UInt8] = []
         plaintext.reserveCapacity(size)
@@ -15,18 +15,15 @@ package enum SealedContent {
         return plaintext
     }
 
-    /// nil if it is not exactly what `plaintext(of:)` makes, or the text is not a message's.
-    package static func text(in plaintext: [UInt8]) -> String? {
+    /// nil if it is not exactly what `plaintext(of:)` makes, or the content is not a message's.
+    package static func content(in plaintext: [UInt8]) -> MessageContent? {
         guard plaintext.count >= lengthBytes else { return nil }
         let length = plaintext.prefix(lengthBytes).reduce(0) { $0 << 8 | Int($1) }
         guard length <= plaintext.count - lengthBytes, paddedBytes(for: lengthBytes + length) == plaintext.count,
             plaintext.dropFirst(lengthBytes + length).allSatisfy({ $0 == 0 })
         else { return nil }
         let content = Array(plaintext.dropFirst(lengthBytes).prefix(length))
-        guard let object = try? JSONObject(parsing: content),
-            let text = try? object.string("text", bytesMax: Envelope.textBytesMax), !text.isEmpty
-        else { return nil }
-        return text
+        return try? MessageContent(decoding: content)
     }
 
     /// 256, 512, 1,024 … 65,536, then multiples of 16,384; nil where the box would be too large.

@@ -10,13 +10,13 @@ package enum Sealing {
         package init() {}
     }
 
-    /// Seals `text` for all of `keys`, at most `Sealed.wrapsMax`. Throws what Crypto throws, `misuse` for a text that
+    /// Seals `content` for all of `keys`, at most `Sealed.wrapsMax`. Throws what Crypto throws, `misuse` for a text that
     /// is too long or a key that is no RSA key of ours.
     package static func seal(
-        _ text: String, id: MessageID, from: Address, to: Address, at: Int64, with device: RSAPrivateKey,
+        _ content: MessageContent, id: MessageID, from: Address, to: Address, at: Int64, with device: RSAPrivateKey,
         for keys: [DeviceKey]
     ) throws(CryptoError) -> Sealed {
-        guard let plaintext = SealedContent.plaintext(of: text), !keys.isEmpty, keys.count <= Sealed.wrapsMax,
+        guard let plaintext = SealedContent.plaintext(of: content), !keys.isEmpty, keys.count <= Sealed.wrapsMax,
             let sender = Fingerprint(bytes: device.publicKey.fingerprint)
         else { throw .misuse }
         let context = Envelope.context(id: id, from: from, to: to, at: at)
@@ -33,11 +33,11 @@ package enum Sealing {
         return Sealed(device: sender, nonce: nonce, box: box, wraps: wraps, signature: signature)
     }
 
-    /// The words of a sealed message. `key` is the sending device's, of which the caller knows that it belongs to the
+    /// What a sealed message says. `key` is the sending device's, of which the caller knows that it belongs to the
     /// sender.
     package static func open(
         _ envelope: Envelope, from key: DeviceKey, with device: RSAPrivateKey
-    ) throws(NotAuthentic) -> String {
+    ) throws(NotAuthentic) -> MessageContent {
         guard case .sealed(let sealed) = envelope.body, case .direct(let to) = envelope.to,
             sealed.device == key.fingerprint, let sender = try? RSAPublicKey(der: key.key),
             sender.fingerprint == key.fingerprint.bytes
@@ -50,9 +50,9 @@ package enum Sealing {
             let messageKey = try? device.decrypt(wrap.key), messageKey.count == AESGCM.keyBytes,
             let plaintext = try? AESGCM.open(
                 key: messageKey, nonce: sealed.nonce, sealed: sealed.box, authenticating: context),
-            let text = SealedContent.text(in: plaintext)
+            let content = SealedContent.content(in: plaintext)
         else { throw NotAuthentic() }
-        return text
+        return content
     }
 
     /// This device's key as it is published: signed by the account.

@@ -39,7 +39,7 @@ extension ClientMachine {
         guard bytes <= Envelope.textBytesMax else {
             return Refusal(.tooLong, "\"text\" has \(bytes) bytes; at most \(Envelope.textBytesMax) are taken")
         }
-        guard to == .everyone || SealedContent.plaintext(of: text) != nil else {
+        guard to == .everyone || SealedContent.plaintext(of: .text(text)) != nil else {
             return Refusal(.tooLong, "\"text\" holds too many control characters to be sealed")
         }
         return nil

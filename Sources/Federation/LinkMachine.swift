@@ -135,7 +135,8 @@ package struct LinkMachine: Sendable {
                 throw Refusal(
                     .outOfOrder, "resume comes before the first envelope, and a second time only after a rewind")
             }
-        case .envelope, .skip, .acknowledgement, .presence, .keysWanted, .keys:
+        case .envelope, .skip, .acknowledgement, .presence, .keysWanted, .keys, .chunkWanted, .chunk, .outcome,
+            .outcomeKept:
             guard resumes > 0 else { throw Refusal(.outOfOrder, "resume comes first on a proven link") }
             switch message {
             case .envelope, .skip: hasPlaces = true

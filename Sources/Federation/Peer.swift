@@ -109,7 +109,7 @@ struct Peer: Sendable {
             return changes.isEmpty ? [] : [.people(changes)]
         case .keysWanted(let ref, let user): return try keysWanted(ref, user)
         case .keys(let ref, let user, let devices, let refusal): return try keys(ref, user, devices, refusal)
-        case .hello, .proof, .closing: return []
+        case .hello, .proof, .closing, .chunkWanted, .chunk, .outcome, .outcomeKept: return []
         }
     }
 

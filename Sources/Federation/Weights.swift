@@ -6,6 +6,7 @@ extension Envelope {
     package var linkBytes: Int {
         switch body {
         case .text(let text): 400 + text.utf8.count
+        case .file(let offer): 700 + offer.name.utf8.count
         case .sealed(let sealed):
             800 + base64Bytes(sealed.box.count) + base64Bytes(sealed.signature.count)
                 + sealed.wraps.reduce(0) { $0 + 100 + base64Bytes($1.key.count) }

@@ -54,6 +54,7 @@ package enum EventLine {
             writer.member("conversation", conversation.text)
             writer.member("from", range.lowerBound)
             writer.member("to", range.upperBound)
+        case .file(let file, _): write(file, into: &writer)
         case .error(let code, let text, _):
             writer.member("code", code)
             writer.member("text", text)
@@ -70,6 +71,7 @@ package enum EventLine {
         case .person: "person"
         case .key: "key"
         case .gap: "gap"
+        case .file: "file"
         case .error: "error"
         case .done: "done"
         }
@@ -80,11 +82,36 @@ package enum EventLine {
         writer.member("conversation", message.conversation.text)
         writer.member("from", message.from.text)
         writer.member("to", message.to.text)
-        if let text = message.text { writer.member("text", text) } else { writer.member("unreadable", true) }
+        switch message.content {
+        case .text(let text): writer.member("text", text)
+        case .file(let offer):
+            writer.object("file") { writer in
+                writer.member("name", offer.name)
+                writer.member("of", offer.bytes)
+            }
+        case nil: writer.member("unreadable", true)
+        }
         writer.member("encrypted", message.isEncrypted)
         writer.member("at", message.at)
         writer.member("seq", message.seq)
         if isHistory { writer.member("history", true) }
+    }
+
+    private static func write(_ file: FileProgress, into writer: inout JSONWriter) {
+        writer.member("id", file.id.text)
+        writer.member("number", file.number)
+        writer.member("state", file.state.rawValue)
+        writer.member("from", file.from.text)
+        writer.member("to", file.to.text)
+        writer.member("name", file.name)
+        writer.member("bytes", file.bytes)
+        writer.member("of", file.of)
+        if let path = file.path { writer.member("path", path) }
+        if let speed = file.bytesPerSecond { writer.member("bytesPerSecond", speed) }
+        if let seconds = file.secondsLeft { writer.member("secondsLeft", seconds) }
+        guard let reason = file.reason else { return }
+        writer.member("reason", reason.code.rawValue)
+        writer.member("text", reason.text)
     }
 
     private static func write(_ state: SendState, into writer: inout JSONWriter) {

@@ -203,7 +203,7 @@ extension ClientEvent {
         switch self {
         case .connected, .disconnected: nil
         case .message(_, let token), .state(_, _, let token), .person(_, let token), .key(_, _, _, let token),
-            .gap(_, _, let token), .error(_, _, let token):
+            .gap(_, _, let token), .error(_, _, let token), .file(_, let token):
             token
         case .done(let token): token
         }

@@ -14,6 +14,16 @@ package enum ClientLine: Hashable, Sendable {
     case history(ref: Int64, HistoryRange)
     /// What has become of messages of this account: 1 to `MessageState.idsMax` ids.
     case states(ref: Int64, ids: [MessageID])
+    /// Begins to upload a file, goes on with it, or asks how it stands; answered by `file`.
+    case file(ref: Int64, SpooledFile)
+    /// Chunk `index` of a file that `file` began; `data` is 1 to `FileChunk.sealedBytesMax` bytes. Answered by `file`
+    /// once it is on disk.
+    case chunk(ref: Int64, id: MessageID, index: Int64, data: [UInt8])
+    /// Wants one chunk of a file; answered by `chunk`.
+    case fetch(ref: Int64, ChunkPlace)
+    /// Ends a file of `from`: `cancelled` by its author, `received` or `declined` by who it is for. Answered by
+    /// `outcome` once `from`'s node knows it.
+    case outcome(ref: Int64, from: Address, id: MessageID, FileOutcome)
     case ping(ref: Int64)
     /// Answers the node's `ping`.
     case pong(ref: Int64)

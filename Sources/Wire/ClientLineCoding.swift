@@ -16,6 +16,10 @@ extension ClientLine {
         case .keys: "keys"
         case .history: "history"
         case .states: "states"
+        case .file: "file"
+        case .chunk: "chunk"
+        case .fetch: "fetch"
+        case .outcome: "outcome"
         case .ping: "ping"
         case .pong: "pong"
         case .bye: "bye"
@@ -52,6 +56,22 @@ extension ClientLine {
         case .states(let ref, let ids):
             writer.member("ref", ref)
             MessageID.encode(ids, as: "ids", into: &writer)
+        case .file(let ref, let file):
+            writer.member("ref", ref)
+            file.encode(into: &writer)
+        case .chunk(let ref, let id, let index, let data):
+            writer.member("ref", ref)
+            writer.member("id", id.text)
+            writer.member("index", index)
+            writer.member("data", base64: data)
+        case .fetch(let ref, let place):
+            writer.member("ref", ref)
+            place.encode(into: &writer)
+        case .outcome(let ref, let from, let id, let outcome):
+            writer.member("ref", ref)
+            writer.member("from", from.text)
+            writer.member("id", id.text)
+            writer.member("outcome", outcome.rawValue)
         case .bye: break
         }
     }
@@ -78,6 +98,14 @@ extension ClientLine {
             let ids = try object.messageIDs("ids", countMax: MessageState.idsMax)
             guard !ids.isEmpty else { throw Refusal(.badValue, "\"ids\" is empty; name at least one message") }
             self = .states(ref: try object.ref(), ids: ids)
+        case "file": self = .file(ref: try object.ref(), try SpooledFile(object))
+        case "chunk":
+            let (id, index) = (try object.messageID("id"), try object.chunkIndex())
+            self = .chunk(ref: try object.ref(), id: id, index: index, data: try object.chunkData())
+        case "fetch": self = .fetch(ref: try object.ref(), try ChunkPlace(object))
+        case "outcome":
+            let (from, id) = (try object.address("from"), try object.messageID("id"))
+            self = .outcome(ref: try object.ref(), from: from, id: id, try FileOutcome(object))
         case "ping": self = .ping(ref: try object.ref())
         case "pong": self = .pong(ref: try object.ref())
         case "bye": self = .bye

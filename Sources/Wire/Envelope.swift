@@ -6,7 +6,9 @@ package struct Envelope: Hashable, Sendable {
     package enum Body: Hashable, Sendable {
         /// Public words, 1 to `textBytesMax` bytes of UTF-8.
         case text(String)
-        /// Words that only the recipient's devices can read.
+        /// A file for everybody.
+        case file(FileOffer)
+        /// Words, or a file, that only the recipient's devices can read.
         case sealed(Sealed)
 
         /// Words are equal if their bytes are: the canonical equality of `String` would take another message for a
@@ -14,6 +16,7 @@ package struct Envelope: Hashable, Sendable {
         package static func == (left: Body, right: Body) -> Bool {
             switch (left, right) {
             case (.text(let left), .text(let right)): left.utf8.elementsEqual(right.utf8)
+            case (.file(let left), .file(let right)): left == right
             case (.sealed(let left), .sealed(let right)): left == right
             default: false
             }
@@ -22,7 +25,25 @@ package struct Envelope: Hashable, Sendable {
         package func hash(into hasher: inout Hasher) {
             switch self {
             case .text(var text): text.withUTF8 { hasher.combine(bytes: UnsafeRawBufferPointer($0)) }
+            case .file(let offer): hasher.combine(offer)
             case .sealed(let sealed): hasher.combine(sealed)
+            }
+        }
+
+        /// What is open to everybody.
+        package init(_ content: MessageContent) {
+            switch content {
+            case .text(let text): self = .text(text)
+            case .file(let offer): self = .file(offer)
+            }
+        }
+
+        /// nil if it is sealed.
+        package var content: MessageContent? {
+            switch self {
+            case .text(let text): .text(text)
+            case .file(let offer): .file(offer)
+            case .sealed: nil
             }
         }
     }

@@ -28,6 +28,7 @@ extension Envelope.Body {
     func encode(into writer: inout JSONWriter) {
         switch self {
         case .text(let text): writer.member("text", text)
+        case .file(let offer): writer.object("file") { offer.encode(into: &$0) }
         case .sealed(let sealed): writer.object("sealed") { sealed.encode(into: &$0) }
         }
     }
@@ -36,9 +37,7 @@ extension Envelope.Body {
     init(_ object: JSONObject, to: Conversation) throws(Refusal) {
         switch to {
         case .everyone:
-            let text = try object.string("text", bytesMax: Envelope.textBytesMax)
-            guard !text.isEmpty else { throw Refusal(.badValue, "\"text\" is empty") }
-            self = .text(text)
+            self.init(try MessageContent(object))
         case .direct:
             guard object.has("sealed") else {
                 throw Refusal(.notSealed, "a message to one person must be sealed for their devices: send \"sealed\"")

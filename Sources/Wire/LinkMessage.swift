@@ -22,6 +22,14 @@ package enum LinkMessage: Hashable, Sendable {
     case keysWanted(ref: Int64, user: UserName)
     /// `devices` is empty where `refusal` says why.
     case keys(ref: Int64, user: UserName, devices: [DeviceKey], refusal: Refusal?)
+    /// Somebody of the sender's, `reader`, wants a chunk of a file of the receiver's people.
+    case chunkWanted(ref: Int64, ChunkPlace, reader: UserName)
+    /// Answers `chunkWanted`; `data` is empty where `refusal` says why.
+    case chunk(ref: Int64, data: [UInt8], refusal: Refusal?)
+    /// `reader` of the sender has received or declined a file of `from`, who is of the receiver.
+    case outcome(ref: Int64, from: Address, id: MessageID, reader: UserName, FileOutcome)
+    /// Answers `outcome`: it is on disk, or refused.
+    case outcomeKept(ref: Int64, refusal: Refusal?)
     /// This side ends the link; the other may dial again after `retrySeconds`.
     case closing(retrySeconds: Int64)
 }

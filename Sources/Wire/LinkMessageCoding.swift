@@ -14,6 +14,10 @@ extension LinkMessage {
         case .presence: "presence"
         case .keysWanted: "keysWanted"
         case .keys: "keys"
+        case .chunkWanted: "chunkWanted"
+        case .chunk: "chunk"
+        case .outcome: "outcome"
+        case .outcomeKept: "outcomeKept"
         case .closing: "closing"
         }
     }
@@ -53,6 +57,26 @@ extension LinkMessage {
             writer.member("user", user.text)
             DeviceKey.encode(devices, as: "devices", into: &writer)
             if let refusal { writer.object("refusal") { refusal.encode(into: &$0) } }
+        case .chunkWanted(let ref, let place, let reader):
+            writer.member("ref", ref)
+            place.encode(into: &writer)
+            writer.member("reader", reader.text)
+        case .chunk(let ref, let data, let refusal):
+            writer.member("ref", ref)
+            if let refusal {
+                writer.object("refusal") { refusal.encode(into: &$0) }
+            } else {
+                writer.member("data", base64: data)
+            }
+        case .outcome(let ref, let from, let id, let reader, let outcome):
+            writer.member("ref", ref)
+            writer.member("from", from.text)
+            writer.member("id", id.text)
+            writer.member("reader", reader.text)
+            writer.member("outcome", outcome.rawValue)
+        case .outcomeKept(let ref, let refusal):
+            writer.member("ref", ref)
+            if let refusal { writer.object("refusal") { refusal.encode(into: &$0) } }
         case .closing(let retrySeconds): writer.member("retrySeconds", retrySeconds)
         }
     }
@@ -79,13 +103,32 @@ extension LinkMessage {
         case "keysWanted": self = .keysWanted(ref: try object.ref(), user: try object.userName("user"))
         case "keys":
             let devices = try DeviceKey.list(object, "devices", countMax: DeviceKey.devicesPerAccountMax)
-            var refusal: Refusal?
-            if let object = try object.optionalObject("refusal") { refusal = try Refusal(object) }
+            let refusal = try Refusal.optional(object)
             let (ref, user) = (try object.ref(), try object.userName("user"))
             self = .keys(ref: ref, user: user, devices: devices, refusal: refusal)
+        case "chunkWanted":
+            let (place, reader) = (try ChunkPlace(object), try object.userName("reader"))
+            self = .chunkWanted(ref: try object.ref(), place, reader: reader)
+        case "chunk":
+            let refusal = try Refusal.optional(object)
+            self = .chunk(ref: try object.ref(), data: refusal == nil ? try object.chunkData() : [], refusal: refusal)
+        case "outcome":
+            let (from, id, reader) = (
+                try object.address("from"), try object.messageID("id"), try object.userName("reader")
+            )
+            self = .outcome(ref: try object.ref(), from: from, id: id, reader: reader, try FileOutcome(object))
+        case "outcomeKept": self = .outcomeKept(ref: try object.ref(), refusal: try Refusal.optional(object))
         case "closing": self = .closing(retrySeconds: try object.integer("retrySeconds", in: 0...86_400))
         default: throw Refusal(.unknownTag, "this tag is not known here; the protocol document lists the known ones")
         }
+    }
+}
+
+extension Refusal {
+    /// The member `refusal`, if it is there.
+    fileprivate static func optional(_ object: JSONObject) throws(Refusal) -> Refusal? {
+        guard let refusal = try object.optionalObject("refusal") else { return nil }
+        return try Refusal(refusal)
     }
 }
 

@@ -16,6 +16,12 @@ package enum NodeLine: Hashable, Sendable {
     case keys(ref: Int64, of: Address, [DeviceKey])
     case history(ref: Int64, HistoryPage)
     case published(Fingerprint)
+    /// How a file of this account stands: answers `file` and `chunk`, or comes by itself (no `ref`) when it has ended.
+    case file(ref: Int64?, FileStatus)
+    /// Answers `fetch`: 1 to `FileChunk.sealedBytesMax` bytes.
+    case chunk(ref: Int64, data: [UInt8])
+    /// Answers `outcome`: it is kept.
+    case outcome(ref: Int64)
     /// `ref` or `id` names what is refused, where the refused line had one.
     case refused(Refusal, ref: Int64?, id: MessageID?)
     case pong(ref: Int64)
@@ -43,6 +49,8 @@ package struct Welcome: Hashable, Sendable {
     package let token: ResumeToken
     /// The last sequence number of each of the account's conversations, at most `headsMax` of the liveliest.
     package let heads: [Head]
+    /// A file may have this many bytes, 0 if none are taken; nil from a node of an earlier version.
+    package let fileBytesMax: Int64?
 
     package struct Head: Hashable, Sendable {
         package let conversation: Conversation
@@ -54,11 +62,12 @@ package struct Welcome: Hashable, Sendable {
         }
     }
 
-    package init(data: String, address: Address, token: ResumeToken, heads: [Head]) {
+    package init(data: String, address: Address, token: ResumeToken, heads: [Head], fileBytesMax: Int64? = nil) {
         self.data = data
         self.address = address
         self.token = token
         self.heads = heads
+        self.fileBytesMax = fileBytesMax
     }
 
     /// 1,000 heads of the longest names take under 200 KiB, which fits a line.

@@ -16,6 +16,9 @@ extension NodeLine {
         case .keys: "keys"
         case .history: "history"
         case .published: "published"
+        case .file: "file"
+        case .chunk: "chunk"
+        case .outcome: "outcome"
         case .refused: "refused"
         case .pong: "pong"
         case .ping: "ping"
@@ -58,6 +61,13 @@ extension NodeLine {
             writer.member("ref", ref)
             page.encode(into: &writer)
         case .published(let fingerprint): writer.member("fingerprint", fingerprint.text)
+        case .file(let ref, let status):
+            if let ref { writer.member("ref", ref) }
+            status.encode(into: &writer)
+        case .chunk(let ref, let data):
+            writer.member("ref", ref)
+            writer.member("data", base64: data)
+        case .outcome(let ref): writer.member("ref", ref)
         case .refused(let refusal, let ref, let id):
             refusal.encode(into: &writer)
             if let ref { writer.member("ref", ref) }
@@ -91,6 +101,9 @@ extension NodeLine {
             self = .keys(ref: try object.ref(), of: try object.address("of"), keys)
         case "history": self = .history(ref: try object.ref(), try HistoryPage(object))
         case "published": self = .published(try object.fingerprint("fingerprint"))
+        case "file": self = .file(ref: object.has("ref") ? try object.ref() : nil, try FileStatus(object))
+        case "chunk": self = .chunk(ref: try object.ref(), data: try object.chunkData())
+        case "outcome": self = .outcome(ref: try object.ref())
         case "refused":
             let ref = object.has("ref") ? try object.ref() : nil
             let id = object.has("id") ? try object.messageID("id") : nil
@@ -124,6 +137,7 @@ extension Welcome {
                 }
             }
         }
+        if let fileBytesMax { writer.member("fileBytesMax", fileBytesMax) }
     }
 
     init(_ object: JSONObject) throws(Refusal) {
@@ -138,6 +152,7 @@ extension Welcome {
             heads.append(Head(conversation: conversation, seq: try head.integer("seq", in: 0...Int64.max)))
         }
         self.heads = heads
+        fileBytesMax = try object.optionalInteger("fileBytesMax", in: 0...Int64.max)
     }
 }
 

@@ -29,6 +29,9 @@ package struct Refusal: Error, Hashable, Sendable {
         case idReused = "id-reused"
         case tooManyDevices = "too-many-devices"
         case outboxFull = "outbox-full"
+        case noFile = "no-file"
+        case fileTooLarge = "file-too-large"
+        case spoolFull = "spool-full"
         case busy
         case damaged
         case storeFailed = "store-failed"

@@ -106,7 +106,7 @@ struct Play {
         case .seal(let id, _, let text, _, _): return seals ? [.sealed(id, sealed(text, by: key(alice)))] : []
         case .open(let opening, let envelope, _):
             guard opens, case .sealed(let sealed) = envelope.body else { return [] }
-            return [.unsealed(opening: opening, text: String(decoding: sealed.box, as: UTF8.self))]
+            return [.unsealed(opening: opening, .text(String(decoding: sealed.box, as: UTF8.self)))]
         default: break
         }
         return []

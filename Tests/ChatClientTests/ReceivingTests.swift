@@ -185,9 +185,9 @@ import Wire
         var openings: [Int64] = []
         for case .open(let opening, _, _) in play.actions { openings.append(opening) }
         #expect(openings.count == 2)
-        play.give(.unsealed(opening: openings[1], text: "two"))
+        play.give(.unsealed(opening: openings[1], .text("two")))
         #expect(play.texts.isEmpty)
-        play.give(.unsealed(opening: openings[0], text: "one"))
+        play.give(.unsealed(opening: openings[0], .text("one")))
         #expect(play.texts == ["one", "two"])
     }
 
@@ -197,7 +197,7 @@ import Wire
         play.command(.keys(of: bob))
         play.answerKeys(of: bob, [key(bob)])
         play.give(.line(.message(whispered(1), in: .direct(bob))))
-        for case .open(let opening, _, _) in play.actions { play.give(.unsealed(opening: opening, text: nil)) }
+        for case .open(let opening, _, _) in play.actions { play.give(.unsealed(opening: opening, nil)) }
         #expect(play.shown == [1])
         #expect(play.texts == [nil])
         #expect(play.errors == ["unreadable"])

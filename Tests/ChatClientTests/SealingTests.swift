@@ -27,7 +27,7 @@ private enum Cast {
 @Suite struct SealingTests {
     private func seal(_ text: String, to: Address = bob) throws -> Envelope {
         let sealed = try Sealing.seal(
-            text, id: id(1), from: alice, to: to, at: 77, with: Cast.alicePhone.secret,
+            .text(text), id: id(1), from: alice, to: to, at: 77, with: Cast.alicePhone.secret,
             for: [Cast.bobPhone.key, Cast.bobLaptop.key, Cast.alicePhone.key])
         return Envelope(id: id(1), from: alice, to: .direct(to), at: 77, body: .sealed(sealed))
     }
@@ -36,7 +36,11 @@ private enum Cast {
         String, Sealing.NotAuthentic
     > {
         Result { () throws(Sealing.NotAuthentic) in
-            try Sealing.open(envelope, from: Cast.alicePhone.key, with: device.secret)
+            guard
+                case .text(let text) = try Sealing.open(
+                    envelope, from: Cast.alicePhone.key, with: device.secret)
+            else { throw Sealing.NotAuthentic() }
+            return text
         }
     }
 
@@ -123,14 +127,14 @@ private enum Cast {
     }
 
     @Test func paddingThatIsNotOursIsRefused() throws {
-        let plaintext = try #require(SealedContent.plaintext(of: "hello"))
-        #expect(SealedContent.text(in: plaintext) == "hello")
+        let plaintext = try #require(SealedContent.plaintext(of: .text("hello")))
+        #expect(SealedContent.content(in: plaintext) == .text("hello"))
         var dirty = plaintext
         dirty[255] = 1
-        #expect(SealedContent.text(in: dirty) == nil)
-        #expect(SealedContent.text(in: plaintext + [UInt8](repeating: 0, count: 256)) == nil)
-        #expect(SealedContent.text(in: [0xFF, 0xFF, 0xFF, 0xFF]) == nil)
-        #expect(SealedContent.text(in: []) == nil)
+        #expect(SealedContent.content(in: dirty) == nil)
+        #expect(SealedContent.content(in: plaintext + [UInt8](repeating: 0, count: 256)) == nil)
+        #expect(SealedContent.content(in: [0xFF, 0xFF, 0xFF, 0xFF]) == nil)
+        #expect(SealedContent.content(in: []) == nil)
         #expect(SealedContent.paddedBytes(for: 65_537) == 81_920)
         #expect(SealedContent.paddedBytes(for: 81_921) == nil)
     }

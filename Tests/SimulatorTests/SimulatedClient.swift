@@ -146,7 +146,7 @@ final class SimulatedClient {
             work(.sealed(id, StandIn.seal(text, by: device, for: keys)), isOfConnection: false)
         case .open(let opening, let envelope, let key):
             let text = StandIn.open(envelope, from: key, by: device)
-            work(.unsealed(opening: opening, text: text), isOfConnection: false)
+            work(.unsealed(opening: opening, text.map { .text($0) }), isOfConnection: false)
         case .recall(let id): world.ledger.complain(.lost, "\(id) was accepted and its node does not know it")
         case .savePending, .saveDraft, .saveAccepted, .removePending, .saveCursor, .saveGap, .fillGap, .saveKeys,
             .savePins,

@@ -30,6 +30,7 @@ enum StandIn {
     static func text(in envelope: Envelope) -> String {
         switch envelope.body {
         case .text(let text): text
+        case .file(let offer): offer.name
         case .sealed(let sealed): String(decoding: sealed.box.filter { $0 != 0 }, as: UTF8.self)
         }
     }

@@ -43,6 +43,25 @@ struct ClientLineCodingTests {
             Golden(
                 "states", #"{"tag":"states","ref":5,"ids":["\#(Sample.idText)","\#(Sample.otherIDText)"]}"#,
                 .states(ref: 5, ids: [Sample.id, Sample.otherID])),
+            Golden(
+                "file message",
+                """
+                {"tag":"message","envelope":{"id":"\(Sample.idText)","to":"public","at":1795000000000,\
+                "file":\(Sample.offerText)}}
+                """, .message(Draft(id: Sample.id, to: .everyone, at: Sample.at, body: .file(Sample.offer)))),
+            Golden(
+                "file", #"{"tag":"file","ref":1,"id":"\#(Sample.idText)","to":"bob@s2","chunks":349526}"#,
+                .file(ref: 1, SpooledFile(id: Sample.id, to: bob, chunks: 349_526))),
+            Golden(
+                "chunk", #"{"tag":"chunk","ref":2,"id":"\#(Sample.idText)","index":349525,"data":"qqqq"}"#,
+                .chunk(ref: 2, id: Sample.id, index: 349_525, data: Sample.filled(3))),
+            Golden(
+                "fetch", #"{"tag":"fetch","ref":9,"from":"bob@s2","id":"\#(Sample.idText)","index":0}"#,
+                .fetch(ref: 9, ChunkPlace(from: sample.bob, id: Sample.id, index: 0))),
+            Golden(
+                "outcome",
+                #"{"tag":"outcome","ref":10,"from":"bob@s2","id":"\#(Sample.idText)","outcome":"received"}"#,
+                .outcome(ref: 10, from: sample.bob, id: Sample.id, .received)),
             Golden("ping", #"{"tag":"ping","ref":4}"#, .ping(ref: 4)),
             Golden("pong", #"{"tag":"pong","ref":0}"#, .pong(ref: 0)),
             Golden("bye", #"{"tag":"bye"}"#, .bye),
@@ -84,6 +103,21 @@ struct ClientLineCodingTests {
             Mutation("who", "ref", "9007199254740993", .badValue),
             Mutation("ping", "ref", "-9223372036854775808", .badValue),
             Mutation("pong", "ref", "9007199254740993", .badValue),
+            Mutation("file", "chunks", "-1", .badValue),
+            Mutation("file", "chunks", "349527", .badValue),
+            Mutation("chunk", "index", "-1", .badValue),
+            Mutation("chunk", "index", "349526", .badValue),
+            Mutation("chunk", "data", base64(0), .badValue),
+            Mutation("chunk", "data", base64(49_201), .badValue),
+            Mutation("fetch", "index", "349526", .badValue),
+            Mutation("outcome", "outcome", "\"lost\"", .badValue),
+            Mutation("file message", "envelope.file.name", "\"\"", .badValue),
+            Mutation("file message", "envelope.file.name", "\"" + String(repeating: "x", count: 256) + "\"", .tooLong),
+            Mutation("file message", "envelope.file.bytes", "-1", .badValue),
+            Mutation("file message", "envelope.file.bytes", "17179869185", .badValue),
+            Mutation("file message", "envelope.file.digest", base64(31), .badValue),
+            Mutation("file message", "envelope.file.key", base64(33), .badValue),
+            Mutation("file message", "envelope.file.chain", base64(31), .badValue),
             Mutation("states", "ref", "-1", .badValue),
             Mutation("states", "ids", "[]", .badValue),
             Mutation("states", "ids", NodeLineCodingTests.many(101, "\"\(Sample.idText)\""), .tooLong),
@@ -98,6 +132,8 @@ struct ClientLineCodingTests {
         ] + each("hello", "server", badNames, .badAddress) + each("login", "user", badNames, .badAddress)
         + each("login", "user", [#""public""#], .badAddress) + each("keys", "of", badAddresses, .badAddress)
         + each("keys", "of", [#""public""#], .badAddress) + each("history", "conversation", badAddresses, .badAddress)
+        + each("file", "id", badIDs, .badID) + each("chunk", "id", badIDs, .badID)
+        + each("fetch", "from", badAddresses, .badAddress) + each("outcome", "from", badAddresses, .badAddress)
         + each("states", "ids", badIDs.map { "[\($0)]" }, .badID) + each("message", "envelope.id", badIDs, .badID)
         + each("message", "envelope.to", badAddresses, .badAddress)
         + each("sealed message", "envelope.from", badAddresses, .badAddress)

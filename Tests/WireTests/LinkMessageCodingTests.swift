@@ -87,6 +87,24 @@ struct LinkMessageCodingTests {
                 {"tag":"presence","version":2,"kind":"delta",\
                 "people":[{"address":"bob@s2","status":"offline","devices":[]}],"keys":[]}
                 """, .presence(PresencePage(version: 2, kind: .delta, people: [offline], keys: []))),
+            Golden(
+                "chunkWanted",
+                #"{"tag":"chunkWanted","ref":1,"from":"bob@s2","id":"\#(Sample.idText)","index":0,"reader":"alice"}"#,
+                .chunkWanted(
+                    ref: 1, ChunkPlace(from: sample.bob, id: Sample.id, index: 0), reader: sample.alice.user)),
+            Golden(
+                "chunk", #"{"tag":"chunk","ref":1,"data":"qqqq"}"#,
+                .chunk(ref: 1, data: Sample.filled(3), refusal: nil)),
+            Golden(
+                "no chunk", #"{"tag":"chunk","ref":1,"refusal":{"code":"no-file","text":"gone"}}"#,
+                .chunk(ref: 1, data: [], refusal: Refusal(.noFile, "gone"))),
+            Golden(
+                "outcome",
+                """
+                {"tag":"outcome","ref":3,"from":"bob@s2","id":"\(Sample.idText)","reader":"alice","outcome":"declined"}
+                """,
+                .outcome(ref: 3, from: sample.bob, id: Sample.id, reader: sample.alice.user, .declined)),
+            Golden("outcomeKept", #"{"tag":"outcomeKept","ref":3}"#, .outcomeKept(ref: 3, refusal: nil)),
             Golden("keysWanted", #"{"tag":"keysWanted","ref":6,"user":"bob"}"#, .keysWanted(ref: 6, user: bob)),
             Golden(
                 "keys", #"{"tag":"keys","ref":6,"user":"bob","devices":[\#(Sample.deviceText)]}"#,
@@ -157,6 +175,10 @@ struct LinkMessageCodingTests {
             Mutation("snapshot", "keys", many(201, Sample.deviceText), .tooLong),
             Mutation("snapshot", "people.0.status", "\"Online\"", .badValue),
             Mutation("snapshot", "keys.0.signature", base64(65), .badValue),
+            Mutation("chunkWanted", "index", "349526", .badValue),
+            Mutation("chunk", "data", base64(49_201), .badValue),
+            Mutation("outcome", "ref", "-1", .badValue),
+            Mutation("outcome", "outcome", "\"Received\"", .badValue),
             Mutation("keysWanted", "ref", "9007199254740993", .badValue),
             Mutation("keys", "ref", "-1", .badValue),
             Mutation("keys", "devices", many(17, Sample.deviceText), .tooLong),
@@ -164,6 +186,8 @@ struct LinkMessageCodingTests {
             Mutation("closing", "retrySeconds", "86401", .badValue),
         ] + each("hello", "from", badNames, .badAddress) + each("hello", "to", badNames, .badAddress)
         + each("hello", "key", badKeys, .badValue) + each("snapshot", "people.0.address", badAddresses, .badAddress)
+        + each("chunkWanted", "reader", badNames, .badAddress) + each("chunkWanted", "from", badAddresses, .badAddress)
+        + each("outcome", "id", badIDs, .badID)
         + each("keysWanted", "user", badNames + [#""public""#], .badAddress)
         + each("keys", "user", badNames, .badAddress)
         + each("sealed envelope", "envelope.id", badIDs, .badID)

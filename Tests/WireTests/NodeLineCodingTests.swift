@@ -11,7 +11,7 @@ struct NodeLineCodingTests {
             heads: [
                 Welcome.Head(conversation: .everyone, seq: 41),
                 Welcome.Head(conversation: .direct(sample.bob), seq: Int64.max),
-            ])
+            ], fileBytesMax: 0)
         return [
             Golden(
                 "hello",
@@ -25,7 +25,7 @@ struct NodeLineCodingTests {
                 """
                 {"tag":"welcome","data":"v=0","address":"alice@s1",\
                 "token":{"id":"\(Sample.tokenText)","secret":"\(Sample.nonceText)"},\
-                "heads":[{"conversation":"public","seq":41},{"conversation":"bob@s2","seq":9223372036854775807}]}
+                "heads":[{"conversation":"public","seq":41},{"conversation":"bob@s2","seq":9223372036854775807}],"fileBytesMax":0}
                 """, .welcome(welcome)),
             Golden(
                 "published", #"{"tag":"published","fingerprint":"\#(Sample.fingerprintText)"}"#,
@@ -37,6 +37,15 @@ struct NodeLineCodingTests {
                 "refused message",
                 #"{"tag":"refused","code":"id-reused","text":"\"new\" id","ref":7,"id":"\#(Sample.idText)"}"#,
                 .refused(Refusal(.idReused, "\"new\" id"), ref: 7, id: Sample.id)),
+            Golden(
+                "file", #"{"tag":"file","ref":2,"id":"\#(Sample.idText)","held":1,"chunks":2}"#,
+                .file(ref: 2, FileStatus(id: Sample.id, held: 1, chunks: 2))),
+            Golden(
+                "file that ended",
+                #"{"tag":"file","id":"\#(Sample.idText)","held":0,"chunks":0,"outcome":"expired"}"#,
+                .file(ref: nil, FileStatus(id: Sample.id, held: 0, chunks: 0, outcome: .expired))),
+            Golden("chunk", #"{"tag":"chunk","ref":9,"data":"qqqq"}"#, .chunk(ref: 9, data: Sample.filled(3))),
+            Golden("outcome", #"{"tag":"outcome","ref":10}"#, .outcome(ref: 10)),
             Golden("pong", #"{"tag":"pong","ref":4}"#, .pong(ref: 4)),
             Golden("ping", #"{"tag":"ping","ref":0}"#, .ping(ref: 0)),
             Golden(
@@ -111,7 +120,8 @@ struct NodeLineCodingTests {
         encode: { $0.encoded() }, decode: { bytes throws(Refusal) in try NodeLine(JSONObject(message: bytes)) },
         optional: [
             "refused message: ref", "refused message: id", "closing for now: retrySeconds", "accepted: waiting",
-            "history: hasMore", "empty history: hasMore",
+            "welcome: fileBytesMax", "file: ref", "file that ended: outcome", "history: hasMore",
+            "empty history: hasMore",
         ])
 
     @Test(arguments: try goldens()) func bothWays(_ golden: Golden<NodeLine>) throws {

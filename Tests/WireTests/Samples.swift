@@ -27,6 +27,13 @@ struct Sample {
     static let fingerprintText = "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f"
     static let otherFingerprintText = String(repeating: "ab", count: 32)
 
+    static let offer = FileOffer(
+        name: "grüße.txt", bytes: 49_153, digest: nonce, key: filled(32), chain: [UInt8](repeating: 0, count: 32))
+    static let offerText = #"""
+        {"name":"grüße.txt","bytes":49153,"digest":"\#(nonceText)","key":"\#(String(repeating: "qqqq", count: 10))qqo=",\#
+        "chain":"\#(String(repeating: "AAAA", count: 10))AAA="}
+        """#
+
     let alice: Address
     let bob: Address
     let key: IdentityKey

@@ -75,6 +75,9 @@ extension Hub {
         case .states(let ref, let ids):
             began(id, weight: Hub.historyWeight)
             ask(.states(author: address(of: user), ids: ids), for: .states(id, ref: ref))
+        case .file(let ref, _), .chunk(let ref, _, _, _), .fetch(let ref, _), .outcome(let ref, _, _, _):
+            let refusal = Refusal(.unknownTag, "this node takes no files")
+            actions.append(.send([id], .refused(refusal, ref: ref, id: nil)))
         case .ping(let ref): actions.append(.send([id], .pong(ref: ref)))
         case .pong: break
         case .bye:
