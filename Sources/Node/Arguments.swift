@@ -4,6 +4,7 @@ import Wire
 package enum NodeCommand: Equatable, Sendable {
     case run(setup: String)
     case key(setup: String)
+    case check(setup: String, isJSON: Bool)
     case help
     case version
 
@@ -11,9 +12,11 @@ package enum NodeCommand: Equatable, Sendable {
     package static let verbs = [
         ("run", "serve until SIGTERM; the default"),
         ("key", "print this server's key, which other servers may write into their setup; makes it if there is none"),
+        ("check", "say what is wrong with the setup file, or what it means; makes nothing and listens nowhere"),
     ]
     package static let options = [
         ("--setup FILE", "the setup file (default: setup.json)"),
+        ("--json", "check prints one JSON object"),
         ("--help", "print this and stop"),
         ("--version", "print the version and stop"),
     ]
@@ -24,6 +27,7 @@ package enum NodeCommand: Equatable, Sendable {
     package init(parsing arguments: [String]) throws(UsageError) {
         var setup = "setup.json"
         var verb: String?
+        var isJSON = false
         var rest = arguments[...]
         while let argument = rest.popFirst() {
             switch argument {
@@ -33,20 +37,23 @@ package enum NodeCommand: Equatable, Sendable {
             case "--version":
                 self = .version
                 return
+            case "--json": isJSON = true
             case "--setup":
                 guard let file = rest.popFirst(), !file.isEmpty else { throw UsageError("--setup needs a file") }
                 setup = file
             case let other where other.hasPrefix("--setup="): setup = String(other.dropFirst("--setup=".count))
             case let other where other.hasPrefix("-"):
-                throw UsageError.unknown(other, among: ["--setup", "--help", "--version"])
+                throw UsageError.unknown(other, among: ["--setup", "--json", "--help", "--version"])
             default:
                 guard verb == nil else { throw UsageError("\"\(argument)\" is one word too many") }
                 verb = argument
             }
         }
+        guard !isJSON || verb == "check" else { throw UsageError("--json goes with check") }
         switch verb ?? "run" {
         case "run": self = .run(setup: setup)
         case "key": self = .key(setup: setup)
+        case "check": self = .check(setup: setup, isJSON: isJSON)
         case let other: throw UsageError.unknown(other, among: NodeCommand.verbs.map(\.0))
         }
     }
@@ -54,8 +61,12 @@ package enum NodeCommand: Equatable, Sendable {
     package static var helpText: String {
         let commands = verbs.map { "  \($0.0.padded(to: 14))  \($0.1)\n" }.joined()
         let options = options.map { "  \($0.0.padded(to: 14))  \($0.1)\n" }.joined()
+        let keys = SetupKey.allCases.map { key in
+            let standard = key.row.standard.map { " (default: \($0))" } ?? ""
+            return "  \(key.rawValue.padded(to: 21))  \(key.row.meaning)\(standard)\n"
+        }.joined()
         return """
-            usage: postroad-node [run|key] [--setup FILE]
+            usage: postroad-node [run|key|check] [--setup FILE]
 
             Runs one server of the Postroad chat network.
 
@@ -63,6 +74,8 @@ package enum NodeCommand: Equatable, Sendable {
             \(commands)
             options:
             \(options)
+            keys of the setup file:
+            \(keys)
             exit codes: 0 ok, 1 failure, 2 usage, 78 bad configuration
             """
     }
@@ -81,7 +94,7 @@ package struct UsageError: Error, Equatable, Sendable {
 }
 
 extension String {
-    fileprivate func padded(to width: Int) -> String {
+    func padded(to width: Int) -> String {
         self + String(repeating: " ", count: max(0, width - utf8.count))
     }
 }

@@ -17,6 +17,7 @@ enum NodeProgram {
             case .help: Console.say(NodeCommand.helpText)
             case .version: Console.say("postroad-node \(NodeCommand.programVersion)")
             case .key(let file): return reporting { try printKey(file) }
+            case .check(let file, let isJSON): return reporting { try check(file, isJSON: isJSON) }
             case .run(let file): return reporting { try serve(file) }
             }
             return 0
@@ -46,6 +47,12 @@ enum NodeProgram {
     private static func printKey(_ file: String) throws {
         let setup = try readSetup(file)
         Console.say(try ServerIdentity(in: try PrivateFolder(path: setup.dataFolder)).publicKey.text)
+    }
+
+    private static func check(_ file: String, isJSON: Bool) throws {
+        let setup = try readSetup(file)
+        let summary = SetupSummary(setup, file: file, folder: SetupFolder(at: setup.dataFolder))
+        Console.say(isJSON ? summary.json : summary.words)
     }
 
     private static func serve(_ file: String) throws {

@@ -5,7 +5,14 @@ package import Wire
 package struct SetupError: Error, Equatable, Sendable, CustomStringConvertible {
     package let file: String
     package let line: Int?
+    /// May be shown, whatever the file holds.
     package let text: String
+
+    init(file: String, line: Int?, text: String) {
+        self.file = file
+        self.line = line
+        self.text = SafeText(text).text
+    }
 
     package var description: String { "\(file)\(line.map { ":\($0)" } ?? ""): \(text)" }
 }
@@ -24,10 +31,14 @@ package struct Setup: Sendable {
     package let passwordIterations: Int
     /// Plaintext links from other machines are accepted only where this is true.
     package let allowsPlaintextLinks: Bool
+    /// What the file sets; the rest has its default.
+    package let keysSet: Set<SetupKey>
 
     package struct AdminEntry: Sendable {
         package let user: UserName
         package let password: String
+        /// True if it stands in for the password, false for a password as typed.
+        package var isVerifier: Bool { password.hasPrefix("SCRAM-SHA-256$") }
     }
 
     package struct PeerEntry: Sendable {
@@ -39,14 +50,9 @@ package struct Setup: Sendable {
         package let needsTLS: Bool
     }
 
-    /// Keys of the file with a word on each; what is not here stops the start.
-    package static let keys = [
-        "server_name", "admin", "mailing_address", "client_address", "link_address", "data", "password_iterations",
-        "allow_plaintext_links",
-    ]
-
     package static let defaultClientAddress = "127.0.0.1:5001"
     package static let defaultLinkAddress = "127.0.0.1:5555"
+    package static let defaultData = "data"
     /// OWASP's figure for PBKDF2 with SHA-256.
     package static let defaultIterations = 600_000
     /// RFC 7677 §4 asks for at least 4,096; beyond ten million a login would take seconds.
@@ -58,31 +64,57 @@ package struct Setup: Sendable {
     ///   - file: the path, for messages and to place a relative `data` folder.
     package init(parsing bytes: [UInt8], file: String) throws(SetupError) {
         let reader = try SetupReader(bytes, file: file)
-        try reader.refuseUnknownKeys(Setup.keys)
-        serverName = try reader.read("server_name") { object throws(Refusal) in try object.serverName("server_name") }
+        try reader.refuseUnknownKeys(SetupKey.self)
+        keysSet = Set(SetupKey.allCases.filter { reader.has($0.rawValue) })
+        serverName = try Setup.serverName(reader)
+        admin = try Setup.accounts(reader, of: serverName)
         let serverName = serverName
-        admin = try reader.table("admin") { (name, object) throws(Refusal) in
-            AdminEntry(
-                user: try Setup.user(name, of: serverName), password: try object.string(name, bytesMax: 1024))
+        peers = try reader.table(SetupKey.peers.rawValue) { (name, table) throws(SetupError) in
+            try PeerEntry(name: name, in: table, local: serverName)
         }
-        if let twin = Setup.firstTwin(admin.map(\.user)) {
-            throw SetupError(file: file, line: nil, text: "\"admin\" names \(twin)@\(serverName) twice")
-        }
-        peers = try reader.table("mailing_address") { (name, object) throws(Refusal) in
-            try PeerEntry(name: name, in: object, local: serverName)
-        }
-        clientAddress = try reader.address("client_address", default: Setup.defaultClientAddress)
-        linkAddress = try reader.address("link_address", default: Setup.defaultLinkAddress)
-        let data = try reader.read("data") { object throws(Refusal) in
-            try object.optionalString("data", bytesMax: 1024) ?? "data"
+        clientAddress = try reader.address(
+            SetupKey.clientAddress.rawValue, default: Setup.defaultClientAddress)
+        linkAddress = try reader.address(SetupKey.linkAddress.rawValue, default: Setup.defaultLinkAddress)
+        let data = try reader.read(SetupKey.data.rawValue) { object throws(Refusal) in
+            let path = try object.optionalString(SetupKey.data.rawValue, bytesMax: 1024) ?? Setup.defaultData
+            // The system would take what stands before it for the whole path.
+            guard !path.utf8.contains(0) else { throw Refusal(.badValue, "\"data\" holds a zero character") }
+            return path
         }
         dataFolder = data.hasPrefix("/") ? data : Setup.folder(of: file) + "/" + data
-        let iterations = try reader.read("password_iterations") { object throws(Refusal) in
-            try object.optionalInteger("password_iterations", in: Setup.iterations)
+        let iterations = try reader.read(SetupKey.passwordIterations.rawValue) { object throws(Refusal) in
+            try object.optionalInteger(SetupKey.passwordIterations.rawValue, in: Setup.iterations)
         }
         passwordIterations = iterations.map { Int($0) } ?? Setup.defaultIterations
-        allowsPlaintextLinks = try reader.read("allow_plaintext_links") { object throws(Refusal) in
-            try object.flag("allow_plaintext_links")
+        allowsPlaintextLinks = try reader.read(SetupKey.allowsPlaintextLinks.rawValue) { object throws(Refusal) in
+            try object.flag(SetupKey.allowsPlaintextLinks.rawValue)
+        }
+    }
+
+    private static func serverName(_ reader: SetupReader) throws(SetupError) -> ServerName {
+        let key = SetupKey.serverName
+        return try reader.read(key.rawValue) { object throws(Refusal) in
+            guard object.has(key.rawValue) else {
+                throw Refusal(.missingMember, "\"\(key.rawValue)\" is missing; it is \(key.row.meaning)")
+            }
+            return try object.serverName(key.rawValue)
+        }
+    }
+
+    private static func accounts(
+        _ reader: SetupReader, of server: ServerName
+    ) throws(SetupError) -> [AdminEntry] {
+        var seen: Set<UserName> = []
+        return try reader.table(SetupKey.admin.rawValue) { (name, table) throws(SetupError) in
+            let entry = try table.read(name) { object throws(Refusal) in
+                let user = try Setup.user(name, of: server)
+                guard object.has(name) else { throw Refusal(.wrongType, "\"\(name)\" must be a string") }
+                return AdminEntry(user: user, password: try object.string(name, bytesMax: 1024))
+            }
+            guard seen.insert(entry.user).inserted else {
+                throw table.error(at: name, "\"\(name)\": \"admin\" names \(entry.user)@\(server) twice")
+            }
+            return entry
         }
     }
 
@@ -98,58 +130,8 @@ package struct Setup: Sendable {
         } catch { throw Refusal(.badAddress, "\"\(name)\": \(error.text)") }
     }
 
-    private static func firstTwin(_ users: [UserName]) -> UserName? {
-        var seen: Set<UserName> = []
-        return users.first { !seen.insert($0).inserted }
-    }
-
     private static func folder(of file: String) -> String {
         guard let slash = file.lastIndex(of: "/") else { return "." }
         return slash == file.startIndex ? "" : String(file[..<slash])
-    }
-}
-
-extension Setup.PeerEntry {
-    /// `"s8": "host:port"`, `{"address": …, "key": …}`, or `{"key": …}` for a server that only dials us.
-    fileprivate init(name: String, in table: JSONObject, local: ServerName) throws(Refusal) {
-        do throws(AddressError) {
-            self.name = try ServerName(name)
-        } catch { throw Refusal(.badAddress, "\"\(name)\": \(error.text)") }
-        guard self.name != local else { throw Refusal(.badValue, "\"\(name)\" is this server itself") }
-        let text: String?
-        if let entry = try? table.object(name) {
-            if let unknown = entry.names.first(where: { !["address", "key"].contains($0.name) }) {
-                throw Refusal(
-                    .badValue, "\"\(name)\" has an unknown key \"\(unknown.name)\"; address and key are known")
-            }
-            text = try entry.optionalString("address", bytesMax: 512)
-            key = entry.has("key") ? try entry.identityKey("key") : nil
-            guard text != nil || key != nil else {
-                throw Refusal(.missingMember, "\"\(name)\" needs an address or a key")
-            }
-        } else {
-            text = try table.string(name, bytesMax: 512)
-            key = nil
-        }
-        guard let text else {
-            (address, needsTLS) = (nil, false)
-            return
-        }
-        let isPlain = text.hasPrefix("ws://")
-        let isTLS = text.hasPrefix("wss://")
-        let host = try Self.hostPort(String(text.dropFirst(isPlain ? 5 : isTLS ? 6 : 0)), of: name)
-        address = host.description
-        needsTLS = isTLS || !(isPlain || Self.isLoopback(host))
-    }
-
-    private static func hostPort(_ text: String, of name: String) throws(Refusal) -> HostPort {
-        let host = text.hasSuffix("/") ? String(text.dropLast()) : text
-        do throws(NetError) {
-            return try HostPort(parsing: host, defaultPort: 5555)
-        } catch { throw Refusal(.badValue, "\"\(name)\": \(error)") }
-    }
-
-    private static func isLoopback(_ host: HostPort) -> Bool {
-        host.host == "localhost" || SocketAddress(host: host.host, port: host.port)?.isLoopback == true
     }
 }

@@ -8,7 +8,8 @@ import Testing
             ([], .run(setup: "setup.json")), (["run"], .run(setup: "setup.json")),
             (["run", "--setup", "x.json"], .run(setup: "x.json")), (["--setup=x.json"], .run(setup: "x.json")),
             (["--setup", "x.json", "key"], .key(setup: "x.json")), (["key", "--help"], .help), (["-h"], .help),
-            (["--version"], .version),
+            (["--version"], .version), (["check"], .check(setup: "setup.json", isJSON: false)),
+            (["--json", "check", "--setup=x"], .check(setup: "x", isJSON: true)),
         ] as [([String], NodeCommand)])
     func understood(_ arguments: [String], _ command: NodeCommand) throws {
         #expect(try NodeCommand(parsing: arguments) == command)
@@ -19,6 +20,8 @@ import Testing
         arguments: [
             (["--setup"], "--setup needs a file"), (["--setpu", "x"], "did you mean \"--setup\"?"),
             (["rum"], "did you mean \"run\"?"), (["run", "key"], "one word too many"),
+            (["--json"], "--json goes with check"), (["key", "--json"], "--json goes with check"),
+            (["chekc"], "did you mean \"check\"?"), (["--jsno"], "did you mean \"--json\"?"),
             (["\u{1B}[2J"], "\\u{1b}[2J"),
         ])
     func refused(_ arguments: [String], words: String) throws {
@@ -26,8 +29,12 @@ import Testing
         #expect(error?.text.contains(words) == true)
     }
 
-    @Test("help names every command and option")
+    @Test("help names every command, option and key of the setup file")
     func help() {
+        for key in SetupKey.allCases {
+            #expect(NodeCommand.helpText.contains("  \(key.rawValue) "))
+            #expect(NodeCommand.helpText.contains(key.row.meaning))
+        }
         for (word, _) in NodeCommand.verbs + NodeCommand.options { #expect(NodeCommand.helpText.contains(word)) }
     }
 }

@@ -1,0 +1,71 @@
+import Net
+import Wire
+
+extension Setup.PeerEntry {
+    /// `"s8": "host:port"`, `{"address": …, "key": …}`, or `{"key": …}` for a server that only dials us.
+    init(name: String, in table: SetupReader, local: ServerName) throws(SetupError) {
+        self.name = try table.read(name) { _ throws(Refusal) in try Self.serverName(name, local: local) }
+        let target: Target?
+        if let entry = table.entry(name) {
+            try entry.refuseUnknownKeys(PeerKey.self)
+            target = try entry.read(PeerKey.address.rawValue) { object throws(Refusal) in
+                try object.optionalString(PeerKey.address.rawValue, bytesMax: Target.bytesMax)
+                    .map { text throws(Refusal) in try Target(text, named: PeerKey.address.rawValue) }
+            }
+            key = try entry.read(PeerKey.key.rawValue) { object throws(Refusal) in
+                object.has(PeerKey.key.rawValue) ? try object.identityKey(PeerKey.key.rawValue) : nil
+            }
+            guard target != nil || key != nil else {
+                throw table.error(at: name, "\"\(name)\" needs an address or a key")
+            }
+        } else {
+            target = try table.read(name) { object throws(Refusal) in
+                try Target(try Self.text(name, in: object), named: name)
+            }
+            key = nil
+        }
+        address = target?.host.description
+        needsTLS = target?.needsTLS ?? false
+    }
+
+    private static func serverName(_ name: String, local: ServerName) throws(Refusal) -> ServerName {
+        let server: ServerName
+        do throws(AddressError) { server = try ServerName(name) } catch {
+            throw Refusal(.badAddress, "\"\(name)\": \(error.text)")
+        }
+        guard server != local else { throw Refusal(.badValue, "\"\(name)\" is this server itself") }
+        return server
+    }
+
+    private static func text(_ name: String, in object: JSONObject) throws(Refusal) -> String {
+        do throws(Refusal) {
+            return try object.string(name, bytesMax: Target.bytesMax)
+        } catch {
+            guard error.code != .tooLong else { throw error }
+            let known = PeerKey.allCases.map(\.rawValue).joined(separator: ", ")
+            throw Refusal(.wrongType, "\"\(name)\" must be \"HOST:PORT\", or an object with these keys: \(known)")
+        }
+    }
+}
+
+/// Where an entry says that its server is dialled, and how.
+private struct Target {
+    let host: HostPort
+    let needsTLS: Bool
+
+    /// A host name has at most 253 bytes.
+    static let bytesMax = 512
+
+    init(_ text: String, named name: String) throws(Refusal) {
+        let isPlain = text.hasPrefix("ws://")
+        let isTLS = text.hasPrefix("wss://")
+        var rest = text.dropFirst(isPlain ? 5 : isTLS ? 6 : 0)
+        if rest.hasSuffix("/") { rest = rest.dropLast() }
+        do throws(NetError) {
+            host = try HostPort(parsing: String(rest), defaultPort: 5555)
+        } catch { throw Refusal(.badValue, "\"\(name)\": \(error)") }
+        let isLoopback =
+            host.host == "localhost" || SocketAddress(host: host.host, port: host.port)?.isLoopback == true
+        needsTLS = isTLS || !(isPlain || isLoopback)
+    }
+}
