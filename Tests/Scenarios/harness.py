@@ -29,7 +29,7 @@ Found = TypeVar("Found")
 # The longest that anything may take on a loaded machine of two cores; what is green takes a fraction.
 PATIENCE_SECONDS = 45.0
 # Who lives where in most plays.
-PEOPLE = {"s1": ("alice", "carol"), "s2": ("bob", "dave")}
+PEOPLE: dict[str, tuple[str, ...]] = {"s1": ("alice", "carol"), "s2": ("bob", "dave")}
 # The fewest that the node takes; a login need not be slow here.
 PASSWORD_ITERATIONS = 4096
 STARTS_MAX = 5
@@ -53,6 +53,10 @@ def require(holds: bool, what: str) -> None:
 
 def password_of(user: str) -> str:
     return f"{user} keeps this to themselves"
+
+
+def accounts(users: tuple[str, ...]) -> dict[str, str]:
+    return {user: password_of(user) for user in users}
 
 
 def new_id() -> str:
@@ -415,7 +419,7 @@ class Play:
         """The setup of a node that nobody else knows, on ports that the kernel chooses."""
         return {
             "server_name": name,
-            "admin": {user: password_of(user) for user in PEOPLE.get(name, ())},
+            "admin": accounts(PEOPLE.get(name, ())),
             "mailing_address": {},
             "client_address": "127.0.0.1:0",
             "link_address": "127.0.0.1:0",
@@ -428,28 +432,31 @@ class Play:
         node.start()
         return node
 
-    def pair(self) -> tuple[Node, Node]:
+    def pair(self, people: dict[str, tuple[str, ...]] = PEOPLE) -> tuple[Node, Node]:
         """Starts `s1` and `s2`, each with the other's address."""
         for _ in range(STARTS_MAX):
-            ports = {name: (self.ports.take(), self.ports.take()) for name in PEOPLE}
+            ports = {name: (self.ports.take(), self.ports.take()) for name in people}
             for name, (clients, links) in ports.items():
                 self.nodes[name] = Node(self, name, self.setup(
                     name,
+                    admin=accounts(people[name]),
                     client_address=f"127.0.0.1:{clients}",
                     link_address=f"127.0.0.1:{links}",
-                    mailing_address={peer: f"127.0.0.1:{ports[peer][1]}" for peer in PEOPLE if peer != name},
+                    mailing_address={peer: f"127.0.0.1:{ports[peer][1]}" for peer in people if peer != name},
                 ))
             try:
-                for name in PEOPLE:
+                for name in people:
                     self.nodes[name].start()
                 return self.nodes["s1"], self.nodes["s2"]
             except PortTaken:
-                for name in PEOPLE:
+                for name in people:
                     if self.nodes[name].process is not None and self.nodes[name].running().is_running:
                         self.nodes[name].kill()
         raise Failed(f"no pair of nodes found free ports in {STARTS_MAX} attempts")
 
-    def client_command(self, address: str, profile: str | None = None) -> tuple[list[str | Path], Path]:
+    def client_command(
+        self, address: str, profile: str | None = None, mode: str = "--json"
+    ) -> tuple[list[str | Path], Path]:
         user, server = address.split("@")
         home = self.folder / f"home-{profile or user}"
         home.mkdir(mode=0o700, exist_ok=True)
@@ -458,7 +465,7 @@ class Play:
         password.chmod(0o600)
         place = f"127.0.0.1:{self.nodes[server].client_port}"
         program = self.binaries / "postroad"
-        return [program, address, "--server", place, "--json", "--password-file", password], home
+        return [program, address, "--server", place, mode, "--password-file", password], home
 
     def client(self, address: str, profile: str | None = None) -> Client:
         """Starts a client on the profile of that name (the user's, unless said) and waits until it is connected."""
