@@ -96,21 +96,26 @@ class Ports:
 class Process:
     """A child whose output is read by threads, so that neither side ever blocks on a full pipe."""
 
-    def __init__(self, name: str, command: list[str | Path], home: Path, environment: dict[str, str] | None = None):
+    def __init__(
+        self, name: str, command: list[str | Path], home: Path, environment: dict[str, str] | None = None,
+        log_file: Path | None = None, is_apart: bool = False,
+    ):
         self.name = name
         self.lines: list[str] = []
         self.log: list[str] = []
+        self.log_file = log_file
+        self.is_apart = is_apart
         self.changed = threading.Condition()
         # The kernel ends the child if this program is killed, so that nothing is left running.
         self.child = subprocess.Popen(
             ["setpriv", "--pdeathsig", "KILL", "--", *command],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-            cwd=home, env=clean_environment(home) | (environment or {}),
+            cwd=home, env=clean_environment(home) | (environment or {}), start_new_session=is_apart,
         )
         assert self.child.stdin and self.child.stdout and self.child.stderr
         self.readers = [
             threading.Thread(target=self.read, args=(self.child.stdout, self.take), daemon=True),
-            threading.Thread(target=self.read, args=(self.child.stderr, self.log.append), daemon=True),
+            threading.Thread(target=self.read, args=(self.child.stderr, self.note), daemon=True),
         ]
         self.open_pipes = len(self.readers)
         for reader in self.readers:
@@ -128,6 +133,12 @@ class Process:
 
     def take(self, line: str) -> None:
         self.lines.append(line)
+
+    def note(self, line: str) -> None:
+        self.log.append(line)
+        if self.log_file:
+            with self.log_file.open("a") as file:
+                file.write(line + "\n")
 
     def wait(self, find: Callable[[], Found | None], what: str, within: float = PATIENCE_SECONDS) -> Found:
         """Waits until `find` returns something that is neither None nor False."""
@@ -166,6 +177,13 @@ class Process:
 
     def signal(self, number: int) -> None:
         self.child.send_signal(number)
+
+    def end(self) -> None:
+        """SIGKILL to the child, if it runs; to whatever it started too, if they are apart from us."""
+        if self.is_running and self.is_apart:
+            os.killpg(self.child.pid, signal.SIGKILL)
+        elif self.is_running:
+            self.child.kill()
 
     @property
     def is_running(self) -> bool:
@@ -391,6 +409,10 @@ class Play:
         self.folder = Path(tempfile.mkdtemp(prefix="postroad-"))
         self.ports = Ports()
         self.processes: list[Process] = []
+        # Where each process keeps its log too, if anybody is to read them meanwhile.
+        self.log_folder: Path | None = None
+        # In a session of its own a process hears nothing of what is typed on our terminal, and ends with all it started.
+        self.is_apart = False
         self.nodes: dict[str, Node] = {}
 
     def __enter__(self) -> Play:
@@ -398,14 +420,14 @@ class Play:
 
     def __exit__(self, *_: Any) -> None:
         for process in self.processes:
-            if process.is_running:
-                process.child.kill()
+            process.end()
         for process in self.processes:
             process.ended()
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def spawn(self, name: str, command: list[str | Path], home: Path, **environment: str) -> Process:
-        process = Process(name, command, home, environment)
+        log_file = self.log_folder / f"{name}.log" if self.log_folder else None
+        process = Process(name, command, home, environment, log_file, self.is_apart)
         self.processes.append(process)
         return process
 

@@ -14,6 +14,7 @@ WITH_BOT = PEOPLE | {"s2": (*PEOPLE["s2"], "echo")}
 
 
 def start_bot(play: Play) -> Process:
+    play.is_apart = True  # so that its client would end with it, however the play ends
     command, home = play.client_command("echo@s2")
     bot = play.spawn("the bot", [BOT, *(word for word in command if word != "--json")], home)
     bot.wait(lambda: "echo-bot: connected as echo@s2" in bot.log, "the bot is connected")
