@@ -1,0 +1,70 @@
+"""What nodes and clients log: never the words of a message, never a secret."""
+from __future__ import annotations
+
+import json
+import os
+import pty
+import signal
+import subprocess
+
+from harness import PATIENCE_SECONDS, PEOPLE, Play, clean_environment, password_of, require
+from raw import RawClient
+
+TEXTS = ["marmalade at midnight", "a lantern on the pier", "for everybody's eyes", "said to a dead node"]
+
+
+def scenario_no_log_holds_a_message_or_a_secret(play: Play) -> None:
+    s1, s2 = play.pair()
+    alice, carol, bob, _ = play.four()
+    for sender, to, text in ((alice, bob.name, TEXTS[0]), (bob, carol.name, TEXTS[1]), (carol, "public", TEXTS[2])):
+        sender.expect("state", id=sender.send(to, text), state="delivered")
+    with RawClient(s1) as stranger:
+        stranger.hello()
+        stranger.answer_challenge("alice", "an attempt to guess")
+        stranger.expect_end("login-refused")
+    with RawClient(s1) as raw:
+        raw.logged_in("alice")
+        raw.send(b'{"tag":"nonsense that somebody said"}\n')
+        raw.send(b"more of that nonsense\n")
+        raw.expect_end("malformed-json")
+    before = s2.log
+    s2.kill()
+    late = alice.send(bob.name, TEXTS[3])
+    alice.expect("state", id=late, state="accepted")
+    s2.restart()
+    alice.expect("state", id=late, state="delivered")
+    for node in (s1, s2):
+        node.running().signal(signal.SIGUSR1)
+        node.running().wait(lambda: any('"event":"state"' in line for line in node.log), "the counts")
+    logs = before + [line for process in play.processes for line in process.log]
+    require(len(before) > 0 and len(s1.log) > 2, "the nodes log what happens")
+    for node in (s1, s2):
+        for line in node.log:
+            told = json.loads(line)
+            require({"at", "level", "event"} <= told.keys(), f"{node.name} logged {line}")
+    secrets = [password_of(user) for users in PEOPLE.values() for user in users] + ["an attempt to guess"]
+    for secret in TEXTS + secrets + ["nonsense", "PRIVATE KEY"]:
+        require(not any(secret in line for line in logs), f"a log holds {secret!r}")
+
+
+def scenario_a_log_on_a_terminal_is_in_words(play: Play) -> None:
+    node = play.node("s1", mailing_address={"s9": "10.0.0.9:5555"})
+    require(node.stop() == 0, "SIGTERM ends a node with 0")
+    screen, terminal = pty.openpty()
+    child = subprocess.Popen(
+        ["setpriv", "--pdeathsig", "KILL", "--", *node.command("run")], stdout=subprocess.PIPE, stderr=terminal,
+        env=clean_environment(node.folder) | {"TZ": "UTC"})
+    os.close(terminal)
+    assert child.stdout
+    try:
+        require(child.stdout.readline().startswith(b"ready s1 "), "the node is ready")
+        child.terminate()
+        require(child.wait(PATIENCE_SECONDS) == 0, "SIGTERM ends a node with 0")
+        lines = os.read(screen, 65536).decode().splitlines()
+    finally:
+        child.kill()
+        child.wait()
+        child.stdout.close()
+        os.close(screen)
+    require(any("warning: needs-tls server=s9" in line for line in lines), f"the screen shows {lines}")
+    require(not any("{" in line for line in lines), f"words are expected: {lines}")
