@@ -11,7 +11,10 @@ package struct Log: Sendable {
 
     private let isTerminal: Bool
 
-    package init() { isTerminal = isatty(STDERR_FILENO) == 1 }
+    package init() {
+        isTerminal = isatty(STDERR_FILENO) == 1
+        tzset()  // localtime_r need not
+    }
 
     package func write(_ level: Level, _ event: String, _ members: [(String, String)] = []) {
         let line = isTerminal ? Log.words(level, event, members) : Log.json(level, event, members)
@@ -31,9 +34,16 @@ package struct Log: Sendable {
     }
 
     private static func words(_ level: Level, _ event: String, _ members: [(String, String)]) -> [UInt8] {
-        let prefix = level == .info ? "" : "\(level.rawValue): "
         let rest = members.map { " \($0.0)=\(SafeText($0.1))" }.joined()
-        return Array("\(prefix)\(SafeText(event))\(rest)\n".utf8)
+        return Array("\(timeOfDay) \(level.rawValue): \(SafeText(event))\(rest)\n".utf8)
+    }
+
+    /// By the clock on the wall of whoever looks at the terminal, `14:03:59`.
+    private static var timeOfDay: String {
+        var seconds = time_t(Clock.wallMilliseconds / 1000)
+        var local = tm()
+        localtime_r(&seconds, &local)
+        return [local.tm_hour, local.tm_min, local.tm_sec].map { $0 < 10 ? "0\($0)" : "\($0)" }.joined(separator: ":")
     }
 
     private static func json(_ level: Level, _ event: String, _ members: [(String, String)]) -> [UInt8] {
