@@ -51,8 +51,12 @@ enum NodeProgram {
 
     private static func check(_ file: String, isJSON: Bool) throws {
         let setup = try readSetup(file)
-        let summary = SetupSummary(setup, file: file, folder: SetupFolder(at: setup.dataFolder))
+        let folder = SetupFolder(at: setup.dataFolder)
+        let summary = SetupSummary(setup, file: file, folder: folder)
         Console.say(isJSON ? summary.json : summary.words)
+        if case .unusable(let reason) = folder {
+            throw StoreError(.cannotOpen, "the data folder \(setup.dataFolder) cannot be used: \(reason)")
+        }
     }
 
     private static func serve(_ file: String) throws {

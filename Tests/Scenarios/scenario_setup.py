@@ -8,7 +8,7 @@ from typing import Any
 
 from harness import Node, Play, Process, password_of, require
 
-OK, BAD_CONFIGURATION = 0, 78
+OK, FAILURE, BAD_CONFIGURATION = 0, 1, 78
 # root may write everywhere unless it gives that up.
 WITHOUT_PRIVILEGES = ["setpriv", "--bounding-set=-dac_override,-dac_read_search", "--"] if os.geteuid() == 0 else []
 
@@ -29,9 +29,9 @@ def expect_refusal(play: Play, file: Path | str, complaint: str) -> None:
         require(process.log == [f"error: {complaint}"] and not process.lines, f"{process.name} said {process.log}")
 
 
-def summary(play: Play, node: Node) -> dict[str, Any]:
+def summary(play: Play, node: Node, code: int = OK) -> dict[str, Any]:
     process = check(play, node.setup_file, "--json")
-    require(process.ended() == OK and process.log == [], f"check said {process.log}")
+    require(process.ended() == code and (process.log == []) == (code == OK), f"check said {process.log}")
     (line,) = process.lines
     return json.loads(line)
 
@@ -92,8 +92,8 @@ def scenario_check_tells_of_a_folder_that_the_node_could_not_use(play: Play) -> 
     closed = play.folder / "closed"
     closed.mkdir(mode=0o500)
     node = Node(play, "s1", play.setup("s1", data=str(closed)))
-    require(summary(play, node)["data"]["reason"] == "it is not writable", "the folder itself is closed")
+    require(summary(play, node, FAILURE)["data"]["reason"] == "it is not writable", "the folder itself is closed")
     node.write_setup(node.setup | {"data": f"{closed}/further/down"})
-    require(summary(play, node)["data"]["reason"] == f"{closed}: it is not writable", "the one above is closed")
+    require(summary(play, node, FAILURE)["data"]["reason"] == f"{closed}: it is not writable", "the one above is closed")
     node.write_setup(node.setup | {"data": str(node.setup_file)})
-    require(summary(play, node)["data"]["reason"] == "it is not a folder", "a file is in its place")
+    require(summary(play, node, FAILURE)["data"]["reason"] == "it is not a folder", "a file is in its place")
