@@ -98,14 +98,15 @@ class Process:
 
     def __init__(
         self, name: str, command: list[str | Path], home: Path, environment: dict[str, str] | None = None,
-        log_file: Path | None = None, is_apart: bool = False,
+        log_file: Path | None = None, is_apart: bool = False, changed: threading.Condition | None = None,
     ):
         self.name = name
         self.lines: list[str] = []
         self.log: list[str] = []
         self.log_file = log_file
         self.is_apart = is_apart
-        self.changed = threading.Condition()
+        # Shared by the processes of a play, so that a wait may look at several.
+        self.changed = changed or threading.Condition()
         # The kernel ends the child if this program is killed, so that nothing is left running.
         self.child = subprocess.Popen(
             ["setpriv", "--pdeathsig", "KILL", "--", *command],
@@ -267,9 +268,9 @@ class Node:
         return self.running().log
 
     def database(self) -> Path:
-        found = [path for path in (self.folder / "data").rglob("*") if is_sqlite(path)]
-        require(len(found) == 1, f"one database is expected in {self.folder / 'data'}, found {found}")
-        return found[0]
+        found = self.folder / "data/node.db"
+        require(is_sqlite(found), f"{found} is no database")
+        return found
 
     def rows(self, query: str, *values: Any) -> list[Any]:
         with closing(sqlite3.connect(self.database(), timeout=10)) as database:
@@ -299,10 +300,10 @@ def is_sqlite(path: Path) -> bool:
 class Client(Process):
     """`postroad --json`: commands go in, events come out."""
 
-    def __init__(self, name: str, command: list[str | Path], home: Path):
+    def __init__(self, name: str, command: list[str | Path], home: Path, changed: threading.Condition | None = None):
         self.events: list[Event] = []
         self.ref = 0
-        super().__init__(name, command, home)
+        super().__init__(name, command, home, changed=changed)
 
     def take(self, line: str) -> None:
         super().take(line)
@@ -408,6 +409,7 @@ class Play:
         self.binaries = binaries or Path(os.environ.get("POSTROAD_BINARIES", ROOT / ".build/debug"))
         self.folder = Path(tempfile.mkdtemp(prefix="postroad-"))
         self.ports = Ports()
+        self.changed = threading.Condition()
         self.processes: list[Process] = []
         # Where each process keeps its log too, if anybody is to read them meanwhile.
         self.log_folder: Path | None = None
@@ -427,7 +429,7 @@ class Play:
 
     def spawn(self, name: str, command: list[str | Path], home: Path, **environment: str) -> Process:
         log_file = self.log_folder / f"{name}.log" if self.log_folder else None
-        process = Process(name, command, home, environment, log_file, self.is_apart)
+        process = Process(name, command, home, environment, log_file, self.is_apart, self.changed)
         self.processes.append(process)
         return process
 
@@ -497,7 +499,7 @@ class Play:
 
     def unconnected_client(self, address: str, profile: str | None = None) -> Client:
         command, home = self.client_command(address, profile)
-        client = Client(profile or address, command, home)
+        client = Client(profile or address, command, home, self.changed)
         self.processes.append(client)
         return client
 
