@@ -9,7 +9,7 @@ SEEDS ?= 200
 strict := -Xswiftc -warnings-as-errors
 swift_folders := Package.swift Sources Tests
 
-.PHONY: help build run demo test scenarios simulate check format lint layers clean packages test-packages debug-build release-build
+.PHONY: help build run demo bench test scenarios simulate check format lint layers clean packages test-packages debug-build release-build
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -33,6 +33,9 @@ run: release-build ## run the node that setup.json describes
 
 demo: release-build ## play a conversation of two nodes and four people, with failures
 	Scripts/demo
+
+bench: release-build ## measure real nodes: rates, cost, latency, memory; QUICK=1 is shorter, JSON=FILE keeps records
+	.build/release/postroad-bench $(if $(QUICK),--quick) $(if $(JSON),--json $(JSON)) $(if $(ONLY),--only $(ONLY))
 
 test: debug-build ## all tests: modules, simulator (SEEDS=200), scenarios
 	POSTROAD_SEEDS=$(SEEDS) Scripts/run-tests $(SWIFT) test --skip-build $(strict)

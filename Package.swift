@@ -28,6 +28,7 @@ let package = Package(
     products: [
         .executable(name: "postroad-node", targets: ["Node"]),
         .executable(name: "postroad", targets: ["TerminalClient"]),
+        .executable(name: "postroad-bench", targets: ["Benchmarks"]),
     ],
     targets: [
         .systemLibrary(name: "CLinux"),
@@ -45,6 +46,7 @@ let package = Package(
         module("ChatClient", ["Bytes", "Wire", "Crypto", "Net", "Store"]),
         program("Node", ["Bytes", "Wire", "WebSocket", "WebSocketTransport", "Net", "Federation", "Store", "Crypto"]),
         program("TerminalClient", ["Bytes", "Wire", "ChatClient", "Net"]),
+        program("Benchmarks", ["Bytes", "Wire", "Crypto", "Net", "ChatClient"]),
 
         tests("BytesTests", ["Bytes"]),
         tests("WebSocketTests", ["WebSocket", "Bytes"]),
