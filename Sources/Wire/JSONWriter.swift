@@ -36,7 +36,10 @@ package struct JSONWriter: Sendable {
     /// Bytes as base64.
     package mutating func member(_ name: String, base64 value: [UInt8]) {
         begin(name)
-        append(quoted: Base64.encode(value))
+        // No character of base64 is ever escaped.
+        bytes.append(UInt8(ascii: "\""))
+        bytes.append(contentsOf: Base64.encode(value).utf8)
+        bytes.append(UInt8(ascii: "\""))
     }
 
     /// A value that is JSON already.
@@ -71,22 +74,36 @@ package struct JSONWriter: Sendable {
         wantsComma = true
     }
 
-    /// RFC 8259 §7: quotation mark, backslash and control characters are escaped.
+    /// What stands between two escapes is copied as it is, since most text has none.
     private mutating func append(quoted text: String) {
+        var text = text
         bytes.append(UInt8(ascii: "\""))
-        for byte in text.utf8 {
-            switch byte {
-            case UInt8(ascii: "\""), UInt8(ascii: "\\"):
-                bytes.append(UInt8(ascii: "\\"))
-                bytes.append(byte)
-            case 0x0A: bytes.append(contentsOf: "\\n".utf8)
-            case 0x0D: bytes.append(contentsOf: "\\r".utf8)
-            case 0x09: bytes.append(contentsOf: "\\t".utf8)
-            case 0..<0x20: bytes.append(contentsOf: "\\u00\(Hex.encode([byte]))".utf8)
-            default: bytes.append(byte)
+        text.withUTF8 { characters in
+            var written = 0
+            for index in characters.indices where JSONWriter.isEscaped(characters[index]) {
+                bytes.append(contentsOf: UnsafeBufferPointer(rebasing: characters[written..<index]))
+                append(escaped: characters[index])
+                written = index + 1
             }
+            bytes.append(contentsOf: UnsafeBufferPointer(rebasing: characters[written...]))
         }
         bytes.append(UInt8(ascii: "\""))
+    }
+
+    /// RFC 8259 §7: quotation mark, backslash and control characters are escaped.
+    private static func isEscaped(_ byte: UInt8) -> Bool {
+        byte < 0x20 || byte == UInt8(ascii: "\"") || byte == UInt8(ascii: "\\")
+    }
+
+    private mutating func append(escaped byte: UInt8) {
+        bytes.append(UInt8(ascii: "\\"))
+        switch byte {
+        case 0x0A: bytes.append(UInt8(ascii: "n"))
+        case 0x0D: bytes.append(UInt8(ascii: "r"))
+        case 0x09: bytes.append(UInt8(ascii: "t"))
+        case 0..<0x20: bytes.append(contentsOf: "u00\(Hex.encode([byte]))".utf8)
+        default: bytes.append(byte)
+        }
     }
 }
 
