@@ -132,10 +132,10 @@ package final class Database {
         _ sql: String, _ values: [any SQLValue], read: (Row) -> Bool
     ) throws(StoreError) {
         let connection = try open()
-        // Taken out while it runs, so that the same text inside `read` gets a statement of its own.
-        let kept = statements.removeValue(forKey: sql)
-        let statement = if let kept { kept } else { try Statement(sql, connection: connection) }
-        defer { statements[sql] = statement }
+        if let kept = statements[sql], !kept.isRunning { return try kept.run(values, read: read) }
+        // The same text inside `read` gets a statement of its own.
+        let statement = try Statement(sql, connection: connection)
+        statements[sql] = statement
         try statement.run(values, read: read)
     }
 

@@ -72,6 +72,8 @@ package struct Row {
 final class Statement {
     private let handle: OpaquePointer
     private let connection: OpaquePointer
+    /// True while `run` shows rows: until then it must not be run again.
+    private(set) var isRunning = false
 
     init(_ sql: String, connection: OpaquePointer) throws(StoreError) {
         var handle: OpaquePointer?
@@ -85,9 +87,11 @@ final class Statement {
 
     /// Runs the statement and shows each row to `read` until that returns false.
     func run(_ values: [any SQLValue], read: (Row) -> Bool) throws(StoreError) {
+        isRunning = true
         defer {
             sqlite3_reset(handle)
             sqlite3_clear_bindings(handle)
+            isRunning = false
         }
         guard values.count == Int(sqlite3_bind_parameter_count(handle)) else {
             throw StoreError(.misuse, "a statement was given \(values.count) values")
