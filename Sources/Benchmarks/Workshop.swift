@@ -69,7 +69,8 @@ final class Workshop {
         }
         let id = MessageID(milliseconds: Clock.wallMilliseconds, random: (0, 0))
         let sealed = try Sealing.seal(
-            .text(String(text)), id: id, from: from, to: to, at: Clock.wallMilliseconds, with: keys[1].0, for: keys.map(\.1))
+            .text(String(text)), id: id, from: from, to: to, at: Clock.wallMilliseconds, with: keys[1].0,
+            for: keys.map(\.1))
         return (to, .sealed(sealed))
     }
 
