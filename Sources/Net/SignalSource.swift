@@ -3,7 +3,7 @@ import Glibc
 
 /// Signals that a program is sent, as the operating system names them.
 package enum Signal: CaseIterable, Sendable {
-    case terminate, interrupt, hangUp, user1, windowChange
+    case terminate, interrupt, hangUp, user1, windowChange, continued
 
     package var number: Int32 {
         switch self {
@@ -12,6 +12,7 @@ package enum Signal: CaseIterable, Sendable {
         case .hangUp: SIGHUP
         case .user1: SIGUSR1
         case .windowChange: SIGWINCH
+        case .continued: SIGCONT
         }
     }
 }
