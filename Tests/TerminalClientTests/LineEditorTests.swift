@@ -179,8 +179,8 @@ struct TypedLine {
         let scalars: [Unicode.Scalar] = [
             "a", " ", "é", "\u{301}", "\u{200D}", "👩", "🇩", "🇪", "\u{FE0F}", "🏽", "漢", "\u{202E}", "क", "\u{94D}",
         ]
-        let big = String(repeating: "漢\n🇩 ", count: 50)
-        for _ in 0..<2000 {
+        let big = String(repeating: "漢\n🇩 ", count: 1500)
+        for step in 0..<600 {
             switch Int.random(in: 0..<12, using: &random) {
             case 0...4: line.press(.character(scalars.randomElement(using: &random) ?? "a"))
             case 5, 6:
@@ -199,6 +199,8 @@ struct TypedLine {
             }
             #expect(line.editor.text.utf8.count <= LineEditor.lineBytesMax)
             #expect((0...line.editor.text.count).contains(line.editor.cursor))
+            // Showing the longest lines takes a test long.
+            guard line.editor.text.utf8.count < 2000 || step.isMultiple(of: 100) else { continue }
             let width = Int.random(in: 0...30, using: &random)
             let display = line.editor.display(width: width)
             #expect(DisplayWidth.columns(of: display.row) < max(1, width))
