@@ -21,6 +21,23 @@ import Testing
         }
     }
 
+    /// These two do nothing by default, and the kernel drops what does nothing unless it is blocked.
+    @Test func aWindowThatChangesAndAProcessThatGoesOnAreNoticed() async {
+        await #expect(processExitsWith: .success) {
+            var received: [Signal] = []
+            try withLoop { loop in
+                let source = try SignalSource(loop: loop, signals: [.windowChange, .continued]) { signal in
+                    received.append(signal)
+                    if received.count == 2 { loop.stop() }
+                }
+                pthread_kill(pthread_self(), SIGWINCH)
+                loop.schedule(after: .milliseconds(1)) { pthread_kill(pthread_self(), SIGCONT) }
+                loop.schedule(after: .seconds(30)) { _ = source }
+            }
+            exit(received == [.windowChange, .continued] ? 0 : 1)
+        }
+    }
+
     /// SIGPIPE is ignored from then on; writing to a pipe nobody reads is an error and not the end.
     @Test func aBrokenPipeIsAnError() async {
         await #expect(processExitsWith: .success) {
