@@ -28,10 +28,8 @@ package enum NodeReply: Hashable, Sendable {
     case streams(Streams)
 
     case accounts([Account])
-    case account(Account?)
     /// In order of registration.
     case devices([UserName: [DeviceKey]])
-    case devicesOf([DeviceKey])
     case token(StoredToken?)
 
     /// Those that are known, in the order in which they were asked for; of `unknown` there is no record.

@@ -43,16 +43,12 @@ package enum NodeRequest: Hashable, Sendable {
 
     /// Answers `accounts`.
     case accounts
-    /// Answers `account`.
-    case account(UserName)
     /// Makes, changes or re-enables an account. A changed verifier ends its resume tokens. Answers `done`.
     case saveAccount(UserName, verifier: String, entryDigest: [UInt8], at: Int64)
     /// No login and no new messages; what is stored stays. Ends its resume tokens. Answers `done`.
     case disableAccount(UserName)
     /// All devices of all accounts. Answers `devices`.
     case devices
-    /// Answers `devicesOf`.
-    case devicesOf(UserName)
     /// Registers a device; again is harmless. Answers `done`, or `refused`: unknownUser, tooManyDevices.
     case publish(UserName, DeviceKey, at: Int64)
     /// Keeps a resume token. `replaces` stays valid until this one is first used. Answers `done`, or `refused`:
@@ -75,8 +71,7 @@ package enum NodeRequest: Hashable, Sendable {
     /// Whether performing it may change the database, so that its answer has to wait for a commit.
     var isWrite: Bool {
         switch self {
-        case .refusals, .outbox, .streams, .accounts, .account, .devices, .devicesOf, .token, .states, .history, .heads:
-            false
+        case .refusals, .outbox, .streams, .accounts, .devices, .token, .states, .history, .heads: false
         default: true
         }
     }

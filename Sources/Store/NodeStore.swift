@@ -131,12 +131,10 @@ package final class NodeStore {
     private func answerAboutPeople(_ request: NodeRequest) throws(StoreError) -> NodeReply {
         switch request {
         case .accounts: .accounts(try accounts())
-        case .account(let user): .account(try account(user))
         case .saveAccount(let user, let verifier, let digest, let at):
             try saveAccount(user, verifier: verifier, entryDigest: digest, at: at)
         case .disableAccount(let user): try disableAccount(user)
         case .devices: .devices(try devices())
-        case .devicesOf(let user): .devicesOf(try devices(of: user))
         case .publish(let user, let key, let at): try publish(user, key, at: at)
         case .saveToken(let id, let user, let verifier, let replaces, let at):
             try saveToken(id: id, user: user, verifier: verifier, replaces: replaces, at: at)

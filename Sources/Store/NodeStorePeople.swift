@@ -9,12 +9,6 @@ extension NodeStore {
         try database.rows("SELECT \(NodeStore.accountColumns) FROM account ORDER BY user") { NodeStore.account($0) }
     }
 
-    func account(_ user: UserName) throws(StoreError) -> Account? {
-        try database.first("SELECT \(NodeStore.accountColumns) FROM account WHERE user = ?", user.text) {
-            NodeStore.account($0)
-        }
-    }
-
     /// Whether there is an account that messages may be written to.
     func isActive(_ user: UserName) throws(StoreError) -> Bool {
         try database.first("SELECT 1 FROM account WHERE user = ? AND is_disabled = 0", user.text) {
@@ -53,12 +47,6 @@ extension NodeStore {
             return true
         }
         return devices
-    }
-
-    func devices(of user: UserName) throws(StoreError) -> [DeviceKey] {
-        try database.rows(
-            "SELECT \(NodeStore.deviceColumns) FROM device WHERE user = ? ORDER BY position", user.text
-        ) { DeviceKey($0, from: 1) }
     }
 
     func publish(_ user: UserName, _ key: DeviceKey, at: Int64) throws(StoreError) -> NodeReply {

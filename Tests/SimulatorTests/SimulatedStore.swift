@@ -93,7 +93,7 @@ final class SimulatedStore {
         switch request {
         case .accept(let envelope, _, _, _, _) where kept.contains(MessageKey(envelope)):
             disk.perform([request]).first ?? .done
-        case .refusals, .outbox, .streams, .accounts, .account, .devices, .devicesOf, .token, .history, .heads:
+        case .refusals, .outbox, .streams, .accounts, .devices, .token, .history, .heads:
             disk.perform([request]).first ?? .done
         default: .failed(Refusal(.storeFailed, "the disk is full"))
         }

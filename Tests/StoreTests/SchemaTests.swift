@@ -88,6 +88,6 @@ private let second = "ALTER TABLE a ADD COLUMN j INTEGER NOT NULL DEFAULT 7"
     #expect(again.state.waiting == [south])
     #expect(try store.outboxPage().items.map(\.envelope) == [try message(1)])
     #expect(
-        try store.perform(.account(try user("alice")))
-            == .account(Account(user: try user("alice"), verifier: "v", entryDigest: [1], isDisabled: false)))
+        try store.perform(.accounts)
+            == .accounts([Account(user: try user("alice"), verifier: "v", entryDigest: [1], isDisabled: false)]))
 }
