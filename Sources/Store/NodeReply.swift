@@ -1,7 +1,7 @@
 package import Wire
 
 /// What the store answers; which request gets which, `NodeRequest` says. Changes are on the disk when it is given.
-package enum NodeReply: Hashable, Sendable {
+package enum NodeReply: Hashable, Sendable, BatchReply {
     case done
     /// A rule forbids it. Nothing changed, except that a refused message of a peer's stream counts as dealt with.
     case refused(Refusal)

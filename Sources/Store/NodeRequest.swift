@@ -67,8 +67,9 @@ package enum NodeRequest: Hashable, Sendable {
     case history(owner: Address, HistoryRange, bytesMax: Int)
     /// Where the liveliest conversations of `owner` stand, `public` included, the liveliest first. Answers `heads`.
     case heads(owner: Address, countMax: Int)
+}
 
-    /// Whether performing it may change the database, so that its answer has to wait for a commit.
+extension NodeRequest: BatchRequest {
     var isWrite: Bool {
         switch self {
         case .refusals, .outbox, .streams, .accounts, .devices, .token, .states, .history, .heads: false
@@ -76,8 +77,7 @@ package enum NodeRequest: Hashable, Sendable {
         }
     }
 
-    /// Whether it adds a message, which a nearly full disk does not take.
-    var addsMessage: Bool {
+    var isAddition: Bool {
         switch self {
         case .accept, .receive: true
         default: false

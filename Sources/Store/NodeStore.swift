@@ -1,9 +1,8 @@
 package import Wire
 
-/// Everything that a node keeps, on one connection. Not Sendable: `StoreThread` gives it a thread of its own.
-/// It reads no clock and no chance, and keeps nothing in memory that the database does not hold, so a failed commit
-/// leaves nothing to undo.
-package final class NodeStore {
+/// Everything that a node keeps but files, on one connection. Not Sendable: `StoreThread` gives it a thread of its own.
+/// It reads no clock and no chance.
+package final class NodeStore: DatabaseStore {
     /// Bounds of what others can make this node keep.
     package struct Limits: Sendable {
         /// Messages waiting for one peer; at ten a second, more than a day.
@@ -28,13 +27,12 @@ package final class NodeStore {
     package static let refusalsPerPeerMax = 1024
     /// Rows that one `expire` or `purge` touches, so that neither holds up messages.
     package static let stepRowsMax = 1000
+    package static let batchRequestsMax = 1000
 
     let database: Database
     let limits: Limits
-    private let freeSpace: FreeSpace
-    /// Why later changes are refused: after an error of the disk nobody knows what it holds, and trying again proves
-    /// nothing (a second fsync may succeed without having written).
-    package private(set) var broken: StoreError?
+    let freeSpace: FreeSpace
+    package internal(set) var broken: StoreError?
 
     /// Opens or makes the database at `path` (`:memory:` for one that is forgotten).
     /// - Parameters:
@@ -51,58 +49,17 @@ package final class NodeStore {
         }
     }
 
-    /// Performs a batch in order and commits it as one; returns after the commit, one reply per request.
-    /// A request that fails alone leaves the others alone; a failed commit or a full disk fails every change. A retry
-    /// of a message that is here changes nothing and is answered all the same: to call it failed would be a lie.
-    package func perform(_ requests: [NodeRequest]) -> [NodeReply] {
-        guard requests.contains(where: \.isWrite) else { return requests.map { read($0) } }
-        if let broken { return requests.map { answerUnchanged($0, broken.refusal) } }
-        let isLow = requests.contains(where: \.addsMessage) && freeSpace.isLow
-        do throws(StoreError) {
-            return try database.transaction { () throws(StoreError) in
-                var replies: [NodeReply] = []
-                replies.reserveCapacity(requests.count)
-                for request in requests {
-                    let isRefused = isLow && request.addsMessage
-                    replies.append(isRefused ? answerUnchanged(request, NodeStore.lowRefusal) : try part(request))
-                }
-                return replies
-            }
-        } catch {
-            if [.inputOutput, .damaged].contains(error.kind) { broken = error }
-            // Reads are done again: what they saw in the transaction did not come to pass.
-            return requests.map { answerUnchanged($0, error.refusal) }
-        }
-    }
+    package func perform(_ requests: [NodeRequest]) -> [NodeReply] { performBatch(requests) }
 
-    /// What can be answered without changing anything; `refusal` for the rest.
-    private func answerUnchanged(_ request: NodeRequest, _ refusal: Refusal) -> NodeReply {
-        guard request.isWrite else { return read(request) }
-        guard case .accept(let envelope, _, _, _, _) = request, let answer = try? retried(envelope) else {
-            return .failed(refusal)
-        }
-        return answer
-    }
-
-    /// Folds the log into the file and closes it. Later requests fail.
     package func close() throws(StoreError) { try database.close() }
 
-    /// One request of a batch. Throws only what ends the whole batch.
-    private func part(_ request: NodeRequest) throws(StoreError) -> NodeReply {
-        guard request.isWrite else { return read(request) }
-        do throws(StoreError) {
-            return try database.savepoint { () throws(StoreError) in try answer(request) }
-        } catch {
-            guard database.isInTransaction, !error.endsBatch else { throw error }
-            return .failed(error.refusal)
-        }
+    /// A message that is here is known again.
+    func retried(_ request: NodeRequest) throws(StoreError) -> NodeReply? {
+        guard case .accept(let envelope, _, _, _, _) = request else { return nil }
+        return try retried(envelope)
     }
 
-    private func read(_ request: NodeRequest) -> NodeReply {
-        do throws(StoreError) { return try answer(request) } catch { return .failed(error.refusal) }
-    }
-
-    private func answer(_ request: NodeRequest) throws(StoreError) -> NodeReply {
+    func answer(_ request: NodeRequest) throws(StoreError) -> NodeReply {
         switch request {
         case .accept(let envelope, let peers, let local, let at, let deadline):
             try accept(envelope, peers: peers, local: local, at: at, deadline: deadline)
@@ -144,6 +101,6 @@ package final class NodeStore {
         }
     }
 
-    private static let lowRefusal = Refusal(
-        .storeFailed, "the node's disk is nearly full; it takes no new messages until there is room")
+    static let lowReply = NodeReply.failed(
+        Refusal(.storeFailed, "the node's disk is nearly full; it takes no new messages until there is room"))
 }

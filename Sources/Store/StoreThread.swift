@@ -1,27 +1,25 @@
 import Glibc
 import Synchronization
 
-/// Runs a `NodeStore` on a thread of its own. Requests are performed in the order of submission; whatever came in
+/// Runs a store on a thread of its own. Requests are performed in the order of submission; whatever came in
 /// while one commit was under way is committed together by the next. Each admitted request gets exactly one reply.
-package final class StoreThread: Sendable {
+package final class StoreThread<Store: BatchStore>: Sendable {
     /// Replies in the order of their requests, called on the store's thread: pass them on and return.
-    package typealias Replies = @Sendable ([(UInt64, NodeReply)]) -> Void
+    package typealias Replies = @Sendable ([(UInt64, Store.Reply)]) -> Void
 
-    /// Requests that one commit may carry: enough to hide the disk, few enough to answer the first of them soon.
-    package static let batchRequestsMax = 1000
-    /// Requests that may wait. Callers stop earlier, by `queuedCount`; this only keeps memory finite.
-    package static let queuedRequestsMax = 100_000
+    /// Requests that may wait. Callers stop earlier, by `queuedCount` or by what their requests weigh; this only keeps
+    /// memory finite.
+    package static var queuedRequestsMax: Int { 100_000 }
 
-    private let queue: StoreQueue
+    private let queue: StoreQueue<Store.Request>
     private let thread: Mutex<pthread_t?>
 
     /// Takes the store over and starts the thread. Throws only if the system gives no thread.
-    package init(_ store: sending NodeStore, replies: @escaping Replies) throws(StoreError) {
-        let queue = StoreQueue()
-        let worker = StoreWorker(store: store, queue: queue, replies: replies)
-        let context = Unmanaged.passRetained(worker)
+    package init(_ store: sending Store, replies: @escaping Replies) throws(StoreError) {
+        let queue = StoreQueue<Store.Request>(requestsMax: StoreThread.queuedRequestsMax)
+        let context = Unmanaged<ThreadWork>.passRetained(StoreWorker(store: store, queue: queue, replies: replies))
         var handle = pthread_t()
-        let code = pthread_create(&handle, nil, StoreWorker.main, context.toOpaque())
+        let code = pthread_create(&handle, nil, ThreadWork.main, context.toOpaque())
         guard code == 0 else {
             context.release()
             throw StoreError(.misuse, code: code, "the system gives no thread: \(String(cString: strerror(code)))")
@@ -34,7 +32,7 @@ package final class StoreThread: Sendable {
 
     /// Queues requests, each with a tag of the caller's that comes back with its reply; never blocks. Returns false,
     /// and takes none of them, if too many are waiting or the store is closed.
-    package func submit(_ tagged: [(tag: UInt64, NodeRequest)]) -> Bool { queue.append(tagged) }
+    package func submit(_ tagged: [(tag: UInt64, Store.Request)]) -> Bool { queue.append(tagged) }
 
     /// Requests that no batch has taken yet.
     package var queuedCount: Int { queue.count }
@@ -70,12 +68,13 @@ package final class StoreThread: Sendable {
 }
 
 /// What waits for the store's thread.
-private final class StoreQueue: Sendable {
+private final class StoreQueue<Request: Sendable>: Sendable {
     private struct State {
-        var waiting: [(tag: UInt64, NodeRequest)] = []
+        var waiting: [(tag: UInt64, Request)] = []
         var isClosed = false
     }
 
+    private let requestsMax: Int
     private let state = Mutex(State())
     /// Counts wake-ups. Its address must not change, so it lives on the heap; the calls on it are thread-safe.
     private nonisolated(unsafe) let wakeUps = UnsafeMutablePointer<sem_t>.allocate(capacity: 1)
@@ -83,7 +82,8 @@ private final class StoreQueue: Sendable {
     /// Posted once, when the thread has done all it ever will.
     private nonisolated(unsafe) let ends = UnsafeMutablePointer<sem_t>.allocate(capacity: 1)
 
-    init() {
+    init(requestsMax: Int) {
+        self.requestsMax = requestsMax
         sem_init(wakeUps, 0, 0)
         sem_init(ends, 0, 0)
     }
@@ -97,9 +97,9 @@ private final class StoreQueue: Sendable {
 
     var count: Int { state.withLock { $0.waiting.count } }
 
-    func append(_ tagged: [(tag: UInt64, NodeRequest)]) -> Bool {
+    func append(_ tagged: [(tag: UInt64, Request)]) -> Bool {
         let (isAdmitted, wasEmpty) = state.withLock { state in
-            guard !state.isClosed, state.waiting.count + tagged.count <= StoreThread.queuedRequestsMax else {
+            guard !state.isClosed, state.waiting.count + tagged.count <= requestsMax else {
                 return (false, false)
             }
             defer { state.waiting.append(contentsOf: tagged) }
@@ -126,7 +126,7 @@ private final class StoreQueue: Sendable {
     }
 
     /// Waits for requests and takes them all; nil once the queue is closed and empty.
-    func takeAll() -> [(tag: UInt64, NodeRequest)]? {
+    func takeAll() -> [(tag: UInt64, Request)]? {
         while true {
             let (taken, isClosed) = state.withLock { state in
                 defer { state.waiting = [] }
@@ -140,28 +140,33 @@ private final class StoreQueue: Sendable {
     }
 }
 
-/// The thread's own side. It alone touches the store once the thread runs.
-private final class StoreWorker {
-    private let store: NodeStore
-    private let queue: StoreQueue
-    private let replies: StoreThread.Replies
+/// What a new thread is given. A C function cannot be generic, a method that it calls can.
+private class ThreadWork {
+    static let main: @convention(c) (UnsafeMutableRawPointer?) -> UnsafeMutableRawPointer? = { context in
+        if let context { Unmanaged<ThreadWork>.fromOpaque(context).takeRetainedValue().run() }
+        return nil
+    }
 
-    init(store: sending NodeStore, queue: StoreQueue, replies: @escaping StoreThread.Replies) {
+    func run() {}
+}
+
+/// The thread's own side. It alone touches the store once the thread runs.
+private final class StoreWorker<Store: BatchStore>: ThreadWork {
+    private let store: Store
+    private let queue: StoreQueue<Store.Request>
+    private let replies: StoreThread<Store>.Replies
+
+    init(store: sending Store, queue: StoreQueue<Store.Request>, replies: @escaping StoreThread<Store>.Replies) {
         self.store = store
         self.queue = queue
         self.replies = replies
     }
 
-    static let main: @convention(c) (UnsafeMutableRawPointer?) -> UnsafeMutableRawPointer? = { context in
-        if let context { Unmanaged<StoreWorker>.fromOpaque(context).takeRetainedValue().run() }
-        return nil
-    }
-
-    private func run() {
+    override func run() {
         while let taken = queue.takeAll() {
             var rest = taken[...]
             while !rest.isEmpty {
-                let batch = rest.prefix(StoreThread.batchRequestsMax)
+                let batch = rest.prefix(Store.batchRequestsMax)
                 rest = rest.dropFirst(batch.count)
                 // Closures and not key paths, which are slow into tuples.
                 replies(Array(zip(batch.map { $0.tag }, store.perform(batch.map { $0.1 }))))

@@ -31,9 +31,6 @@ final class SimulatedStore {
     /// The disk takes no changes.
     var isFull = false
 
-    /// As `StoreThread.batchRequestsMax`.
-    private static let batchMax = 1000
-
     init(_ world: World, name: ServerName, accounts: [UserName]) throws {
         self.world = world
         self.name = name
@@ -61,7 +58,7 @@ final class SimulatedStore {
     private func take() {
         guard !waiting.isEmpty else { return }
         isBusy = true
-        let batch = Array(waiting.prefix(SimulatedStore.batchMax))
+        let batch = Array(waiting.prefix(NodeStore.batchRequestsMax))
         waiting.removeFirst(batch.count)
         after(random.milliseconds(commitMilliseconds)) { [unowned self] in
             let point = crashPoint

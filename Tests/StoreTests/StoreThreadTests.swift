@@ -38,7 +38,7 @@ private func accept(_ number: UInt64, from: String = "alice@north") throws -> No
     .accept(try message(number, from: from), peers: [south], local: north, at: 1, deadline: 9)
 }
 
-private func submitter(_ thread: StoreThread, _ index: UInt64, count: UInt64) throws -> pthread_t {
+private func submitter(_ thread: StoreThread<NodeStore>, _ index: UInt64, count: UInt64) throws -> pthread_t {
     let requests = try (0..<count).map { try accept(index * 10_000 + $0) }
     final class Work {
         let run: @Sendable () -> Void
@@ -101,12 +101,12 @@ private func submitter(_ thread: StoreThread, _ index: UInt64, count: UInt64) th
     }
     #expect(thread.submit([(tag: 0, try accept(0))]))
     #expect(collector.wait(for: 1))
-    let count = UInt64(StoreThread.batchRequestsMax + 5)
+    let count = UInt64(NodeStore.batchRequestsMax + 5)
     for number in 1...count { #expect(thread.submit([(tag: number, try accept(number))])) }
     #expect(thread.queuedCount == Int(count))
     sem_post(gate)
     thread.close()
-    #expect(collector.batchSizes == [1, StoreThread.batchRequestsMax, 5])
+    #expect(collector.batchSizes == [1, NodeStore.batchRequestsMax, 5])
     #expect(collector.all.map(\.0) == Array(0...count))
 }
 
@@ -146,14 +146,14 @@ private func submitter(_ thread: StoreThread, _ index: UInt64, count: UInt64) th
 @Test func theQueueIsBounded() throws {
     let thread = try StoreThread(try openStore()) { _ in }
     let request = (tag: UInt64(0), NodeRequest.accounts)
-    #expect(!thread.submit(Array(repeating: request, count: StoreThread.queuedRequestsMax + 1)))
+    #expect(!thread.submit(Array(repeating: request, count: StoreThread<NodeStore>.queuedRequestsMax + 1)))
     #expect(thread.submit([request]))
 }
 
 @Test func aDroppedThreadCloses() throws {
     let folder = try TemporaryFolder()
     let collector = Collector()
-    var thread: StoreThread? = try StoreThread(try openStore(folder.file())) { collector.add($0) }
+    var thread: StoreThread<NodeStore>? = try StoreThread(try openStore(folder.file())) { collector.add($0) }
     #expect(thread?.submit([(tag: 7, try accept(1))]) == true)
     thread = nil
     #expect(collector.all.map(\.0) == [7])

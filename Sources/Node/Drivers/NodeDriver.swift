@@ -13,7 +13,7 @@ final class NodeDriver {
     let identity: ServerIdentity
     let log: Log
     private var hub: Hub
-    private var store: StoreThread?
+    private var store: StoreThread<NodeStore>?
     let accounts: AccountBook
     private var clients: ClientDriver?
     private var links: LinkDriver?
@@ -56,7 +56,7 @@ final class NodeDriver {
 
     /// Serves: listeners first, then the line that says so.
     func start(
-        store: StoreThread, stored: StoredState, clientAddress: SocketAddress, linkAddress: SocketAddress
+        store: StoreThread<NodeStore>, stored: StoredState, clientAddress: SocketAddress, linkAddress: SocketAddress
     ) throws {
         self.store = store
         let (clients, links) = (ClientDriver(loop: loop, node: self), try LinkDriver(loop: loop, node: self))
