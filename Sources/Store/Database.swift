@@ -14,9 +14,14 @@ package final class Database {
     /// What the log may keep on disk after a checkpoint.
     private static let logBytesMax = 64 << 20
 
+    /// Of a bulk database: a large value takes fewer of them. Stands in files, so it is never changed.
+    private static let bulkPageBytes = 16 << 10
+    /// Of the log of a bulk database, folded into the file beyond it: a commit that has to is not held up for long.
+    private static let bulkLogBytesMax = 4 << 20
+
     /// Opens the file at `path`, made if it is missing, with mode 0600; `:memory:` opens an empty database that lives
-    /// as long as this object.
-    package init(path: String) throws(StoreError) {
+    /// as long as this object. A bulk database is for large values that come and go; `returnSpace` makes it smaller.
+    package init(path: String, isBulk: Bool = false) throws(StoreError) {
         file = path == ":memory:" ? nil : try DatabaseFile(path: path)
         let flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE
         let code = sqlite3_open_v2(path, &connection, flags, nil)
@@ -27,6 +32,7 @@ package final class Database {
             throw error
         }
         sqlite3_busy_timeout(connection, Database.busyMillisecondsMax)
+        if isBulk { try prepareBulk() }
         try execute(
             """
             PRAGMA journal_mode = WAL;
@@ -50,6 +56,13 @@ package final class Database {
     package func limitFile(bytesMax: Int64) throws(StoreError) {
         let pageBytes = try first("PRAGMA page_size") { $0.integer(0) } ?? 4096
         try execute("PRAGMA max_page_count = \(max(1, bytesMax / max(1, pageBytes)))")
+    }
+
+    /// Gives free pages of a bulk database back to the disk, at most so many; says whether some are left. The file gets
+    /// smaller when the log is folded into it.
+    package func returnSpace(pagesMax: Int) throws(StoreError) -> Bool {
+        try execute("PRAGMA incremental_vacuum(\(max(1, pagesMax)))")
+        return try first("PRAGMA freelist_count") { $0.integer(0) } ?? 0 > 0
     }
 
     /// Runs SQL of any number of statements without values. For schema steps and pragmas.
@@ -127,6 +140,14 @@ package final class Database {
     }
 
     package var isInTransaction: Bool { connection != nil && sqlite3_get_autocommit(connection) == 0 }
+
+    private func prepareBulk() throws(StoreError) {
+        // Both have to be said before the first page is written (sqlite.org/pragma.html, "auto_vacuum", "page_size").
+        if try first("PRAGMA page_count", read: { $0.integer(0) }) == 0 {
+            try execute("PRAGMA page_size = \(Database.bulkPageBytes); PRAGMA auto_vacuum = INCREMENTAL")
+        }
+        try execute("PRAGMA wal_autocheckpoint = \(Database.bulkLogBytesMax / Database.bulkPageBytes)")
+    }
 
     private func withStatement(
         _ sql: String, _ values: [any SQLValue], read: (Row) -> Bool

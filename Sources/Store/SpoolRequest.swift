@@ -28,8 +28,24 @@ package enum SpoolRequest: Hashable, Sendable {
     case usage
 }
 
+extension SpoolRequest: BatchRequest {
+    var isWrite: Bool {
+        switch self {
+        case .begin, .write, .end, .purge: true
+        case .read, .usage: false
+        }
+    }
+
+    var isAddition: Bool {
+        switch self {
+        case .begin, .write: true
+        case .read, .end, .purge, .usage: false
+        }
+    }
+}
+
 /// What the spool answers; which request gets which, `SpoolRequest` says. Changes are on the disk when it is given.
-package enum SpoolReply: Hashable, Sendable {
+package enum SpoolReply: Hashable, Sendable, BatchReply {
     /// A rule forbids it. Nothing changed.
     case refused(Refusal)
     /// The spool could not do it. Nothing changed; the same request may succeed later.

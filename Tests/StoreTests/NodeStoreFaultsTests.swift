@@ -5,11 +5,8 @@ import Wire
 
 // MARK: Crashes
 
-/// What a crash at some moment leaves: the files, the log cut where the disk had got to.
-private func crashed(_ folder: TemporaryFolder, logBytes: Int? = nil, into other: TemporaryFolder) throws -> NodeStore {
-    try writeFile(other.file(), try readFile(folder.file()))
-    let log = try readFile(folder.file("node.db-wal"))
-    try writeFile(other.file("node.db-wal"), log.prefix(logBytes ?? log.count))
+private func crashed(_ folder: TemporaryFolder, logBytes: Int, into other: TemporaryFolder) throws -> NodeStore {
+    try crash(folder.file(), logBytes: logBytes, into: other.file())
     return try openStore(other.file(), people: [])
 }
 
@@ -66,19 +63,6 @@ private func crashed(_ folder: TemporaryFolder, logBytes: Int? = nil, into other
 
 // MARK: Damage
 
-private func flip(_ folder: TemporaryFolder, _ needle: String, bit: Int) throws {
-    var bytes = try readFile(folder.file())
-    let pattern = Array(needle.utf8)
-    var count = 0
-    for start in 0..<(bytes.count - pattern.count) where bytes[start] == pattern[0] {
-        guard Array(bytes[start..<(start + pattern.count)]) == pattern else { continue }
-        bytes[start + bit / 8 % pattern.count] ^= 1 << UInt8(bit % 8)
-        count += 1
-    }
-    try #require(count > 0)
-    try writeFile(folder.file(), bytes)
-}
-
 @Test(arguments: 0..<48)
 func aFlippedBitIsNeverAMessage(bit: Int) throws {
     let folder = try TemporaryFolder()
@@ -87,7 +71,7 @@ func aFlippedBitIsNeverAMessage(bit: Int) throws {
         _ = try before.accepted(try message(number, number == 2 ? "needle" : "hay"), peers: [south])
     }
     try before.close()
-    try flip(folder, "needle", bit: bit)
+    try flip(folder.file(), "needle", bit: bit)
 
     let store = try openStore(folder.file())
     let page = try store.page()
@@ -117,7 +101,7 @@ func aFlippedBitIsNeverAMessage(bit: Int) throws {
     let text = String(decoding: envelope.encoded(), as: UTF8.self)
     for bit in stride(from: 0, to: 8 * text.utf8.count, by: 13) {
         try writeFile(folder.file(), sound)
-        try flip(folder, text, bit: bit)
+        try flip(folder.file(), text, bit: bit)
         let store = try openStore(folder.file())
         #expect(try store.page().entries.map(\.seq) == [1, 3])
         #expect(try store.page().damaged == [2])
@@ -132,7 +116,7 @@ func aFlippedBitIsNeverAMessage(bit: Int) throws {
     _ = try before.perform(.beginInbound(from: south, epoch: epoch, first: 1))
     _ = try before.receive(envelope, seq: 1)
     try before.close()
-    try flip(folder, "needle", bit: 3)
+    try flip(folder.file(), "needle", bit: 3)
     let store = try openStore(folder.file())
     _ = try store.perform(.beginInbound(from: south, epoch: otherEpoch, first: 1))
     #expect(try store.receive(envelope, seq: 1, epoch: otherEpoch).refusalCode == .damaged)
@@ -222,24 +206,6 @@ func aFlippedBitIsNeverAMessage(bit: Int) throws {
     }
     #expect(again.isDuplicate)
     #expect(again.seq == first.seq)
-}
-
-/// Puts another file in the place of an open one, as if the disk under it had changed its mind.
-private func replaceDescriptor(of path: String, by other: String, _ flags: Int32) throws {
-    var replaced = 0
-    for descriptor in Int32(3)..<1024 {
-        var name = [UInt8](repeating: 0, count: 512)
-        let count = name.withUnsafeMutableBytes { buffer in
-            buffer.baseAddress.map { readlink("/proc/self/fd/\(descriptor)", $0, buffer.count) } ?? -1
-        }
-        guard count > 0, String(decoding: name.prefix(count), as: UTF8.self) == path else { continue }
-        let substitute = open(other, flags | O_CLOEXEC)
-        try #require(substitute >= 0)
-        try #require(dup2(substitute, descriptor) == descriptor)
-        close(substitute)
-        replaced += 1
-    }
-    try #require(replaced > 0)
 }
 
 @Test func aWriteErrorEndsAllChangesUntilRestart() throws {

@@ -44,11 +44,14 @@ private let second = "ALTER TABLE a ADD COLUMN j INTEGER NOT NULL DEFAULT 7"
     try ClientStore(path: folder.file()).close()
     let error = #expect(throws: StoreError.self) { try NodeStore(path: folder.file(), epoch: epoch, now: 1) }
     #expect(error?.kind == .foreignSchema)
+    let other = #expect(throws: StoreError.self) { try SpoolStore(path: folder.file()) }
+    #expect(other?.kind == .foreignSchema)
 }
 
 @Test func releasedStepsAreFrozen() {
     #expect(Schema.node.steps.first == storedNodeStep1)
     #expect(Schema.client.steps.first == storedClientStep1)
+    #expect(Schema.spool.steps.first == storedSpoolStep1)
 }
 
 /// The oldest form in which a profile was ever stored, read and gone on with by the present program.
@@ -90,4 +93,29 @@ private let second = "ALTER TABLE a ADD COLUMN j INTEGER NOT NULL DEFAULT 7"
     #expect(
         try store.perform(.accounts)
             == .accounts([Account(user: try user("alice"), verifier: "v", entryDigest: [1], isDisabled: false)]))
+}
+
+/// The oldest form in which files were ever spooled, gone on with by the present program.
+@Test func theOldestSpoolOpens() throws {
+    let folder = try TemporaryFolder()
+    let path = folder.file("spool.db")
+    let old = try Database(path: path, isBulk: true)
+    try old.execute(storedSpoolStep1)
+    try old.execute(storedSpoolRows)
+    try old.execute("PRAGMA application_id = 0x50525331; PRAGMA user_version = 1")
+    try old.close()
+
+    let store = try openSpool(path)
+    #expect(try store.usage() == [3, 6])
+    #expect(try store.read(1, 0) == .chunk(Array("sealed".utf8)))
+    #expect(try store.begin(1, chunks: 1) == status(1, 1, of: 1))
+    #expect(try store.read(2, 0, as: "zoe@west").refusalCode == .noFile)
+    #expect(try store.write(2, 1) == status(2, 2, of: 2))
+    #expect(try store.read(2, 1, as: "zoe@west") == .chunk(chunk(2, 1)))
+    for (number, outcome) in zip(3...6 as ClosedRange<UInt64>, FileOutcome.allCases) {
+        #expect(try store.begin(number, chunks: 1) == status(number, 1, of: 1, outcome))
+    }
+    #expect(try store.begin(1, chunks: 2, owner: "bob") == status(1, 0, of: 2))
+    _ = try store.purgeAll(at: 30)
+    #expect(try store.usage() == [3, 5])
 }

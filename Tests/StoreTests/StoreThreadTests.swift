@@ -5,8 +5,8 @@ import Testing
 import Wire
 
 /// Gathers replies; a test waits on it with a bound.
-private final class Collector: Sendable {
-    private let replies = Mutex<[[(UInt64, NodeReply)]]>([])
+private final class Collector<Reply: Sendable>: Sendable {
+    private let replies = Mutex<[[(UInt64, Reply)]]>([])
     private nonisolated(unsafe) let arrivals = UnsafeMutablePointer<sem_t>.allocate(capacity: 1)
 
     init() { sem_init(arrivals, 0, 0) }
@@ -15,12 +15,12 @@ private final class Collector: Sendable {
         arrivals.deallocate()
     }
 
-    func add(_ batch: [(UInt64, NodeReply)]) {
+    func add(_ batch: [(UInt64, Reply)]) {
         replies.withLock { $0.append(batch) }
         sem_post(arrivals)
     }
 
-    var all: [(UInt64, NodeReply)] { replies.withLock { $0.flatMap { $0 } } }
+    var all: [(UInt64, Reply)] { replies.withLock { $0.flatMap { $0 } } }
     var batchSizes: [Int] { replies.withLock { $0.map(\.count) } }
 
     func wait(for count: Int) -> Bool {
@@ -62,7 +62,7 @@ private func submitter(_ thread: StoreThread<NodeStore>, _ index: UInt64, count:
 
 @Test func manySubmittersShareCommits() throws {
     let folder = try TemporaryFolder()
-    let collector = Collector()
+    let collector = Collector<NodeReply>()
     let thread = try StoreThread(try openStore(folder.file())) { collector.add($0) }
     let (submitters, each) = (8, UInt64(250))
     let handles = try (0..<submitters).map { try submitter(thread, UInt64($0), count: each) }
@@ -89,7 +89,7 @@ private func submitter(_ thread: StoreThread<NodeStore>, _ index: UInt64, count:
 
 @Test func whatWaitsIsCommittedTogether() throws {
     let folder = try TemporaryFolder()
-    let collector = Collector()
+    let collector = Collector<NodeReply>()
     let gate = UnsafeMutablePointer<sem_t>.allocate(capacity: 1)
     sem_init(gate, 0, 0)
     defer { gate.deallocate() }
@@ -132,7 +132,7 @@ private func submitter(_ thread: StoreThread<NodeStore>, _ index: UInt64, count:
 
 @Test func closingFinishesWhatIsQueuedAndRefusesTheRest() throws {
     let folder = try TemporaryFolder()
-    let collector = Collector()
+    let collector = Collector<NodeReply>()
     let thread = try StoreThread(try openStore(folder.file())) { collector.add($0) }
     #expect(thread.submit(try (1...50).map { (tag: $0, try accept($0)) }))
     #expect(thread.submit([]))
@@ -152,10 +152,23 @@ private func submitter(_ thread: StoreThread<NodeStore>, _ index: UInt64, count:
 
 @Test func aDroppedThreadCloses() throws {
     let folder = try TemporaryFolder()
-    let collector = Collector()
+    let collector = Collector<NodeReply>()
     var thread: StoreThread<NodeStore>? = try StoreThread(try openStore(folder.file())) { collector.add($0) }
     #expect(thread?.submit([(tag: 7, try accept(1))]) == true)
     thread = nil
     #expect(collector.all.map(\.0) == [7])
     #expect(try openStore(folder.file()).page().last == 1)
+}
+
+@Test func aSpoolHasAThreadLikeAnyStore() throws {
+    let folder = try TemporaryFolder()
+    let collector = Collector<SpoolReply>()
+    let thread = try StoreThread(try openSpool(folder.file("spool.db"))) { collector.add($0) }
+    let count = Int64(2 * SpoolStore.batchRequestsMax + 3)
+    let file = SpooledFile(id: id(1), to: .everyone, chunks: count)
+    let writes = try (0..<count).map { (tag: UInt64($0) + 1, try SpoolRequest.write(1, $0)) }
+    #expect(thread.submit([(tag: 0, .begin(owner: try user("alice"), file, at: 10))] + writes))
+    thread.close()
+    #expect(collector.batchSizes == [SpoolStore.batchRequestsMax, SpoolStore.batchRequestsMax, 4])
+    #expect(collector.all.map(\.1) == (0...count).map { status(1, $0, of: count) })
 }

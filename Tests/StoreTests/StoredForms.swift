@@ -95,3 +95,43 @@ let storedNodeRows = """
         -6495581083791352937, CAST('{"id":"00000000-0001-7000-8000-000000000001","from":"alice@north","to":"public","at":5,"text":"hello"}' AS BLOB));
     INSERT INTO outbox VALUES (1, 1, 1, 0, 100, 100, NULL);
     """
+
+/// A node's files as the first release spooled them: complete, half uploaded, ended in each way, and not begun.
+let storedSpoolStep1 = """
+    CREATE TABLE spool (files INTEGER NOT NULL, chunks INTEGER NOT NULL) STRICT;
+    INSERT INTO spool VALUES (0, 0);
+
+    CREATE TABLE owner (
+        id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE,
+        files INTEGER NOT NULL DEFAULT 0, chunks INTEGER NOT NULL DEFAULT 0
+    ) STRICT;
+
+    CREATE TABLE file (
+        position INTEGER PRIMARY KEY AUTOINCREMENT, owner INTEGER NOT NULL REFERENCES owner (id),
+        id BLOB NOT NULL, recipient TEXT NOT NULL, chunks INTEGER NOT NULL, held INTEGER NOT NULL,
+        kept INTEGER NOT NULL, state INTEGER NOT NULL, changed_at INTEGER NOT NULL, UNIQUE (owner, id)
+    ) STRICT;
+    CREATE INDEX file_age ON file (state, changed_at);
+    CREATE INDEX file_leftover ON file (position) WHERE state >= 2 AND kept > 0;
+    CREATE INDEX file_ended ON file (owner, changed_at) WHERE state >= 2 AND kept = 0;
+
+    CREATE TABLE chunk (
+        position INTEGER PRIMARY KEY, file INTEGER NOT NULL, number INTEGER NOT NULL,
+        checksum INTEGER NOT NULL, data BLOB NOT NULL, UNIQUE (file, number)
+    ) STRICT;
+    """
+
+let storedSpoolRows = """
+    UPDATE spool SET files = 3, chunks = 6;
+    INSERT INTO owner VALUES (1, 'alice', 2, 4), (2, 'bob', 1, 2);
+    INSERT INTO file VALUES (1, 1, x'00000000000170008000000000000001', 'bob@south', 1, 1, 1, 1, 10);
+    INSERT INTO file VALUES (2, 1, x'00000000000170008000000000000002', 'public', 2, 1, 1, 0, 10);
+    INSERT INTO file VALUES (3, 1, x'00000000000170008000000000000003', 'bob@south', 1, 1, 0, 2, 10);
+    INSERT INTO file VALUES (4, 1, x'00000000000170008000000000000004', 'bob@south', 1, 1, 0, 3, 10);
+    INSERT INTO file VALUES (5, 1, x'00000000000170008000000000000005', 'bob@south', 1, 1, 0, 4, 10);
+    INSERT INTO file VALUES (6, 1, x'00000000000170008000000000000006', 'bob@south', 1, 1, 1, 5, 10);
+    INSERT INTO file VALUES (7, 2, x'00000000000170008000000000000001', 'bob@south', 2, 0, 0, 0, 10);
+    INSERT INTO chunk VALUES (1, 1, 0, 1937281130037101945, x'7365616c6564');
+    INSERT INTO chunk VALUES (2, 2, 0, -1473158141112791470, x'6669727374');
+    INSERT INTO chunk VALUES (3, 6, 0, 7550668464640151575, x'676f6e65');
+    """
