@@ -9,10 +9,10 @@ package final class SpoolStore: DatabaseStore {
     package static let endedMillisecondsMax: Int64 = 30 * 86_400_000
     /// Ended files of one account that are known; more than a hundred a day. Beyond, the oldest is forgotten early.
     package static let endedPerAccountMax: Int64 = 4096
-    /// Rows of each kind that one `purge` touches: six MiB of chunks, so that it holds up nobody for long.
-    package static let stepRowsMax = 128
-    /// Pages that one `purge` gives back to the disk: more than it frees, and eight MiB to move at worst.
-    package static let stepPagesMax = 512
+    /// Rows of each kind that one `purge` touches: three MiB of chunks, so that it holds up nobody for long.
+    package static let stepRowsMax = 64
+    /// Pages that one `purge` gives back to the disk: more than it frees, and four MiB to move at worst.
+    package static let stepPagesMax = 256
     /// Three MiB of chunks.
     package static let batchRequestsMax = 64
 
