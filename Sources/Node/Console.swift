@@ -1,4 +1,5 @@
 import Glibc
+import Store
 import Wire
 
 /// Standard output and error, for the lines that a person or a script waits for.
@@ -21,22 +22,11 @@ enum Console {
 /// A file that a person named, read whole.
 enum NamedFile {
     static func read(_ path: String, bytesMax: Int) throws(SetupError) -> [UInt8] {
-        let descriptor = open(path, O_RDONLY | O_CLOEXEC)
-        guard descriptor >= 0 else {
-            throw SetupError(file: path, line: nil, text: "cannot be read: \(String(cString: strerror(errno)))")
+        let bytes: [UInt8]?
+        do throws(FileFault) { bytes = try WholeFile.read(path, bytesMax: bytesMax) } catch {
+            throw SetupError(file: path, line: nil, text: error.text)
         }
-        defer { close(descriptor) }
-        var bytes: [UInt8] = []
-        var chunk = [UInt8](repeating: 0, count: 64 << 10)
-        while bytes.count <= bytesMax {
-            let count = chunk.withUnsafeMutableBytes { Glibc.read(descriptor, $0.baseAddress, $0.count) }
-            if count < 0, errno == EINTR { continue }
-            guard count >= 0 else {
-                throw SetupError(file: path, line: nil, text: "cannot be read: \(String(cString: strerror(errno)))")
-            }
-            guard count > 0 else { return bytes }
-            bytes.append(contentsOf: chunk.prefix(count))
-        }
-        throw SetupError(file: path, line: nil, text: "is longer than \(bytesMax) bytes")
+        guard let bytes else { throw SetupError(file: path, line: nil, text: "cannot be read: there is no such file") }
+        return bytes
     }
 }
