@@ -16,16 +16,21 @@ final class Idle {
     private static let settling: Duration = .milliseconds(300)
     private static let durationMax: Duration = .seconds(60)
 
+    /// Few, so that what the node once needed to read its setup does not hide what sessions need; and with so few
+    /// sessions each that an account keeps the tokens of before and after they come back.
+    private static let accounts = 80
+
     /// `counts` ascend.
     static func measure(counts: [Int], _ workshop: Workshop) throws -> [Reading] {
-        let users = (0..<(counts.last ?? 0)).map { "user\($0)" }
+        let users = (0..<accounts).map { "user\($0)" }
         let node = try workshop.node(users: users)
-        let proofs = try workshop.proofs(users)
+        let all = try workshop.proofs(users)
+        let proofs = (0..<(counts.last ?? 0)).map { all[$0 % all.count] }
         var played: Idle?
         try Stage.run(within: durationMax) { stage in
             let idle = Idle(stage, node, proofs, counts)
             played = idle
-            idle.empty = try ProcessUsage(of: node.id).residentBytes
+            idle.empty = try ProcessUsage(of: node.id).privateBytes
             idle.grow()
         }
         return played?.readings ?? []
@@ -44,7 +49,7 @@ final class Idle {
         arrive(coming, "by password") { [unowned self] arrived in
             sessions += arrived
             stage.after(Idle.settling) { [unowned self] in
-                let bytes = try ProcessUsage(of: node.id).residentBytes - empty
+                let bytes = try ProcessUsage(of: node.id).privateBytes - empty
                 readings.append(Reading("memory of \(count)", "bytes/session", bytes / Double(count)))
                 grow()
             }

@@ -100,8 +100,8 @@ final class Latency {
     }
 
     static func ofSealed(perSecond: Int, _ workshop: Workshop) throws -> [Reading] {
-        let (s1, s2) = try workshop.pair()
         let (to, body) = try workshop.sealed.get()
+        let (s1, s2) = try workshop.pair()
         let lines = try MessageLines(to: .direct(to), at: Clock.wallMilliseconds, body: body)
         return try play(workshop, from: s1, to: s2, perSecond: perSecond, lines)
     }

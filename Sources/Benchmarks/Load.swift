@@ -159,8 +159,8 @@ enum Loads {
     }
 
     static func sealedAcross(_ workshop: Workshop) throws -> [Reading] {
-        let (s1, s2) = try workshop.pair()
         let (to, body) = try workshop.sealed.get()
+        let (s1, s2) = try workshop.pair()
         let (alice, bob) = (try workshop.proofs(["alice"]), try workshop.proofs(["bob"]))
         var played: Load?
         try Stage.run(within: durationMax) { stage in

@@ -6,17 +6,18 @@ struct ProcessUsage {
     let seconds: Double
     /// The same by thread. Threads of one role are added up.
     let secondsByThread: [String: Double]
-    let residentBytes: Double
+    /// In memory and not of a file: what it has allocated and touched.
+    let privateBytes: Double
 
     /// Reads `/proc`. Its clock counts in hundredths of a second, so measure for a second and more.
     init(of process: pid_t) throws(BenchmarkFault) {
         let folder = "/proc/\(process)"
         guard let stat = SmallFile.read("\(folder)/stat").flatMap(ProcessStat.init),
-            let memory = SmallFile.read("\(folder)/statm")?.split(separator: " "), memory.count > 1,
-            let pages = Double(memory[1])
+            let memory = SmallFile.read("\(folder)/statm")?.split(separator: " "), memory.count > 2,
+            let resident = Double(memory[1]), let shared = Double(memory[2])
         else { throw BenchmarkFault("the node has ended by itself") }
         seconds = stat.seconds
-        residentBytes = pages * Double(sysconf(Int32(_SC_PAGESIZE)))
+        privateBytes = (resident - shared) * Double(sysconf(Int32(_SC_PAGESIZE)))
         var threads: [String: Double] = [:]
         for thread in ProcessUsage.threads(of: folder) {
             guard let part = SmallFile.read("\(folder)/task/\(thread)/stat").flatMap(ProcessStat.init) else { continue }

@@ -75,6 +75,7 @@ struct Report {
 
     /// Three significant digits at least: 0.123, 12.3, 1,234.
     static func number(_ value: Double) -> String {
+        guard value >= 0 else { return "-" + number(-value) }
         let decimals = value >= 100 ? 0 : value >= 10 ? 1 : value >= 1 ? 2 : 3
         let scale = [1.0, 10, 100, 1000][decimals]
         guard let scaled = Int(exactly: (value * scale).rounded()) else { return "\(value)" }
