@@ -5,6 +5,7 @@ import Wire
 
 /// What the scenarios of a run share: the program, a folder, one password for everybody, and how long to measure.
 final class Workshop {
+    let isQuick: Bool
     /// Before counting begins.
     let warmUp: Duration
     let measured: Duration
@@ -24,6 +25,7 @@ final class Workshop {
 
     init(program: String, isQuick: Bool) throws {
         self.program = program
+        self.isQuick = isQuick
         (warmUp, measured) = isQuick ? (.milliseconds(200), .milliseconds(600)) : (.milliseconds(500), .seconds(2))
         folder = try TemporaryFolder()
         let secret = Secret(text: "everybody has the same password here")
