@@ -17,9 +17,9 @@ package struct SafeFileName: Hashable, Sendable {
         text = name.isEmpty ? "file" : SafeFileName.cut(name)
     }
 
-    /// Another name for it where the first one is taken: `name (1).ext`.
-    package func numbered(_ number: Int) -> String {
-        let (stem, ending) = SafeFileName.parts(text)
+    /// Another name where the first one is taken: `name (1).ext`.
+    package static func numbered(_ name: String, _ number: Int) -> String {
+        let (stem, ending) = parts(name)
         return "\(stem) (\(number))\(ending)"
     }
 

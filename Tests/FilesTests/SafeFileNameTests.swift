@@ -29,7 +29,7 @@ import Wire
         ("a.txt", "a (2).txt"), ("a", "a (2)"), ("a.", "a. (2)"), ("a.tar.gz", "a.tar (2).gz"),
         ("Once. More than an ending it is", "Once. More than an ending it is (2)"),
     ])
-    func isNumbered(_ label: String, _ name: String) { #expect(SafeFileName(label).numbered(2) == name) }
+    func isNumbered(_ label: String, _ name: String) { #expect(SafeFileName.numbered(label, 2) == name) }
 
     @Test(arguments: 1...20 as ClosedRange<UInt64>) func anyLabelGivesAHarmlessName(_ seed: UInt64) {
         var random = SplitMix64(state: seed)
