@@ -82,25 +82,9 @@ extension ClientStore {
         case .saveKeys(let address, let keys): try saveDeviceKeys(address, keys)
         case .savePins(let address, let keys):
             try replacePins(address, keys, at: now)
-            try notePinned(address)
         case .saveServerPin(let key): try pinServer(server, key, at: now)
         case .saveToken(let token): try setToken(token)
         case .connect, .disconnect, .send, .verifyHello, .scram, .verifyKeys, .seal, .open, .emit, .wake, .end: break
         }
     }
-
-    /// Everybody whose account keys are pinned. The store finds pins by address only, so the client keeps the list.
-    fileprivate func pinnedAddresses() throws(StoreError) -> [Address] {
-        let names = try value(for: ClientStore.pinnedKey) ?? ""
-        return names.split(separator: " ").compactMap { try? Address(parsing: String($0)) }
-    }
-
-    private func notePinned(_ address: Address) throws(StoreError) {
-        var known = try pinnedAddresses()
-        guard !known.contains(address) else { return }
-        known.append(address)
-        try setValue(known.map(\.text).joined(separator: " "), for: ClientStore.pinnedKey)
-    }
-
-    private static let pinnedKey = "pinned-addresses"
 }

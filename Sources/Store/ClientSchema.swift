@@ -1,6 +1,6 @@
 extension Schema {
     /// The database of one person's profile at a client. Conversations and addresses are stored as their texts.
-    package static let client = Schema(applicationID: 0x5052_4331, steps: [clientStep1, clientStep2])
+    package static let client = Schema(applicationID: 0x5052_4331, steps: [clientStep1, clientStep2, clientStep3])
 
     private static let clientStep1 = """
         CREATE TABLE pending (
@@ -31,5 +31,19 @@ extension Schema {
         ALTER TABLE pending ADD COLUMN accepted_at INTEGER;
         ALTER TABLE pending ADD COLUMN is_unconfirmed INTEGER NOT NULL DEFAULT 0;
         ALTER TABLE pending ADD COLUMN waiting TEXT NOT NULL DEFAULT '';
+        """
+
+    /// `pending.offer` holds the content of a message that says no words and waits for keys. A row of `file` is one
+    /// transfer; `from_address` is the author's, `done` counts chunks, `outcome` is what the author's node has to hear.
+    private static let clientStep3 = """
+        ALTER TABLE pending ADD COLUMN offer BLOB;
+        CREATE TABLE file (
+            number INTEGER PRIMARY KEY AUTOINCREMENT, id BLOB NOT NULL UNIQUE, is_outgoing INTEGER NOT NULL,
+            from_address TEXT NOT NULL, conversation TEXT NOT NULL, at INTEGER NOT NULL, name TEXT NOT NULL,
+            bytes INTEGER NOT NULL, digest BLOB NOT NULL, key BLOB NOT NULL, chain BLOB NOT NULL,
+            state TEXT NOT NULL, done INTEGER NOT NULL, link BLOB NOT NULL, is_offered INTEGER NOT NULL, path TEXT,
+            folder TEXT, target TEXT, outcome TEXT, reason_code TEXT, reason_text TEXT
+        ) STRICT;
+        DELETE FROM value WHERE key = 'pinned-addresses';
         """
 }

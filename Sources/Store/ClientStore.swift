@@ -22,26 +22,28 @@ package final class ClientStore {
 
     // MARK: Messages on their way
 
-    /// Keeps a message at the end of those to send. `text` waits for keys; `draft` is an encoded `Draft`, the exact
-    /// bytes to send and to send again. Throws `.constraint` if the id is pending already.
+    /// Keeps a message at the end of those to send. `text`, or the encoded content `offer`, waits for keys; `draft` is
+    /// an encoded `Draft`, the exact bytes to send and to send again. Throws `.constraint` if the id is pending already.
     package func savePending(
-        _ id: MessageID, to conversation: Conversation, at: Int64, text: String?, draft: [UInt8]? = nil
+        _ id: MessageID, to conversation: Conversation, at: Int64, text: String?, offer: [UInt8]? = nil,
+        draft: [UInt8]? = nil
     ) throws(StoreError) {
-        let checksum = PendingMessage.checksum(id, conversation.text, at: at, text: text, draft: draft)
+        let checksum = PendingMessage.checksum(id, conversation.text, at: at, text: text, offer: offer, draft: draft)
         try database.run(
-            "INSERT INTO pending (id, conversation, at, text, draft, checksum) VALUES (?, ?, ?, ?, ?, ?)",
-            id.bytes, conversation.text, at, text, draft, checksum)
+            "INSERT INTO pending (id, conversation, at, text, offer, draft, checksum) VALUES (?, ?, ?, ?, ?, ?, ?)",
+            id.bytes, conversation.text, at, text, offer, draft, checksum)
     }
 
-    /// The keys are there: from now on these bytes are what is sent. The text goes. Unknown ids change nothing.
+    /// The keys are there: from now on these bytes are what is sent. The text or offer goes. Unknown ids change nothing.
     package func setDraft(_ id: MessageID, _ draft: [UInt8]) throws(StoreError) {
         let found = try database.first("SELECT conversation, at FROM pending WHERE id = ?", id.bytes) {
             (conversation: $0.text(0), at: $0.integer(1))
         }
         guard let found else { return }
-        let checksum = PendingMessage.checksum(id, found.conversation, at: found.at, text: nil, draft: draft)
+        let checksum = PendingMessage.checksum(id, found.conversation, at: found.at, draft: draft)
         try database.run(
-            "UPDATE pending SET text = NULL, draft = ?, checksum = ? WHERE id = ?", draft, checksum, id.bytes)
+            "UPDATE pending SET text = NULL, offer = NULL, draft = ?, checksum = ? WHERE id = ?", draft, checksum,
+            id.bytes)
     }
 
     /// The node has accepted the message, `at` milliseconds since 1970, or says more of it; the first time counts.
@@ -69,7 +71,7 @@ package final class ClientStore {
     }
 
     /// All messages whose end is not known, accepted ones included, in the order in which they were written. Damaged
-    /// ones have neither text nor draft.
+    /// ones have neither text nor offer nor draft.
     package func pendingInOrder() throws(StoreError) -> [PendingMessage] {
         try database.rows("SELECT \(PendingMessage.columns) FROM pending ORDER BY position") { PendingMessage($0) }
     }

@@ -9,6 +9,11 @@ extension ClientStore {
         }
     }
 
+    /// Everybody of whom a key is pinned, in the order of their names.
+    package func pinnedAddresses() throws(StoreError) -> [Address] {
+        try database.rows("SELECT DISTINCT address FROM pin ORDER BY address") { try? Address(parsing: $0.text(0)) }
+    }
+
     /// Trusts one more key. Again is harmless. `at` is in milliseconds since 1970.
     package func pin(_ address: Address, _ key: IdentityKey, at: Int64) throws(StoreError) {
         try database.run(

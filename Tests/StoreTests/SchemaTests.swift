@@ -50,7 +50,7 @@ private let second = "ALTER TABLE a ADD COLUMN j INTEGER NOT NULL DEFAULT 7"
 
 @Test func releasedStepsAreFrozen() {
     #expect(Schema.node.steps.first == storedNodeStep1)
-    #expect(Schema.client.steps.first == storedClientStep1)
+    #expect(Schema.client.steps.prefix(2) == [storedClientStep1, storedClientStep2])
     #expect(Schema.spool.steps.first == storedSpoolStep1)
 }
 
@@ -70,6 +70,28 @@ private let second = "ALTER TABLE a ADD COLUMN j INTEGER NOT NULL DEFAULT 7"
     #expect(try store.cursor(.everyone) == 7)
     try store.setAccepted(id(1), isUnconfirmed: false, waiting: [south], at: 9)
     #expect(try store.pendingInOrder().map(\.acceptance?.waiting) == [[south]])
+}
+
+/// The form before files, which kept a list of addresses beside the pins themselves.
+@Test func aProfileWithoutFilesOpens() throws {
+    let folder = try TemporaryFolder()
+    let old = try Database(path: folder.file())
+    try old.execute(storedClientStep1)
+    try old.execute(storedClientStep2)
+    try old.execute(storedClientRows)
+    try old.execute("UPDATE pending SET accepted_at = 9; INSERT INTO value VALUES ('pinned-addresses', 'dora@south')")
+    try old.execute("INSERT INTO pin (address, key, pinned_at) VALUES ('dora@south', zeroblob(32), 1)")
+    try old.execute("PRAGMA application_id = 0x50524331; PRAGMA user_version = 2")
+    try old.close()
+
+    let store = try ClientStore(path: folder.file())
+    let message = try #require(try store.pending(id(1)))
+    #expect(message.draft == Array("draft".utf8))
+    #expect(message.acceptance?.at == 9)
+    #expect(message.offer == nil)
+    #expect(try store.pinnedAddresses() == [try address("dora@south")])
+    #expect(try store.value(for: "pinned-addresses") == nil)
+    #expect(try store.files().isEmpty)
 }
 
 /// The oldest form in which a node's database was ever stored, read by the present program.

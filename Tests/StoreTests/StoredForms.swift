@@ -78,6 +78,13 @@ let storedClientStep1 = """
     CREATE TABLE value (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
     """
 
+/// A later form; whole only behind the first step.
+let storedClientStep2 = """
+    ALTER TABLE pending ADD COLUMN accepted_at INTEGER;
+    ALTER TABLE pending ADD COLUMN is_unconfirmed INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE pending ADD COLUMN waiting TEXT NOT NULL DEFAULT '';
+    """
+
 /// A public message that waits for a node.
 let storedClientRows = """
     INSERT INTO pending (id, conversation, at, text, draft, checksum) VALUES
