@@ -1,4 +1,5 @@
 package import Bytes
+package import Files
 package import Wire
 
 /// What happens to the client.
@@ -33,6 +34,12 @@ package enum ClientInput: Sendable {
     case sealed(MessageID, Sealed?)
     /// Answers `open`; nil if anything at all is wrong with the message.
     case unsealed(opening: Int64, MessageContent?)
+    /// What came of an order; some report several times, some never.
+    case file(FileReport)
+    /// Answers `saveFile`: it is on disk.
+    case fileSaved(MessageID)
+    /// Answers `saveFile`.
+    case fileSaveFailed(MessageID, reason: String)
     /// Answers `verifyKeys` with those that passed, in their order.
     case keysVerified(of: Address, [DeviceKey])
 }
@@ -56,19 +63,24 @@ package enum ClientAction: Hashable, Sendable {
     case scram(ScramStep)
     /// Check digest, size and account signature of each key.
     case verifyKeys(of: Address, [DeviceKey])
-    /// Seal `text` for all of `keys`.
-    case seal(id: MessageID, to: Address, text: String, at: Int64, keys: [DeviceKey])
+    /// Seal `content` for all of `keys`.
+    case seal(id: MessageID, to: Address, content: MessageContent, at: Int64, keys: [DeviceKey])
     /// Open a sealed message whose sending device has `key`.
     case open(opening: Int64, Envelope, key: DeviceKey)
     /// Commit to disk behind those that are there, then answer `saved`.
     case savePending(PendingMessage)
-    /// Commit in place of the words saved before, then answer `saved`.
+    /// Commit in place of the content saved before, then answer `saved`.
     case saveDraft(Draft)
     /// The node has the message; its record stays.
     case saveAccepted(MessageID, isUnconfirmed: Bool, waiting: [ServerName])
     /// The node does not have it after all. Commit that, then answer `recalled` with its record.
     case recall(MessageID)
     case removePending(MessageID)
+    /// Do something with a file of this machine, after all that was ordered before.
+    case file(FileOrder)
+    /// Commit in place of what was saved of it before, then answer `fileSaved`.
+    case saveFile(Transfer)
+    case removeFile(MessageID)
     case saveCursor(Conversation, Int64)
     case saveGap(Conversation, ClosedRange<Int64>)
     /// Of a gap this much has been shown.
@@ -95,8 +107,8 @@ package enum ScramStep: Hashable, Sendable {
 /// A message that the node has not accepted yet.
 package struct PendingMessage: Hashable, Sendable {
     package enum Content: Hashable, Sendable {
-        /// Words to one address whose keys are not known yet.
-        case words(String)
+        /// For one address whose keys are not known yet.
+        case content(MessageContent)
         /// What is sent, the same bytes each time.
         case draft(Draft)
     }
@@ -158,6 +170,10 @@ package struct StoredState: Sendable {
     package var pending: [PendingMessage] = []
     /// In any order; none of them is in `pending`.
     package var accepted: [AcceptedMessage] = []
+    /// In any order.
+    package var files: [Transfer] = []
+    /// The largest number that a file ever had.
+    package var lastFileNumber: Int64 = 0
     /// Messages that were pending and whose records are damaged.
     package var damagedPending: [MessageID] = []
 

@@ -1,5 +1,6 @@
 import Bytes
 import Crypto
+import Files
 package import Net
 import Store
 package import Wire
@@ -12,6 +13,7 @@ package final class ClientDriver: StreamHandler {
     private let target: HostPort
     private let resolver: Resolver
     private let worker: ClientWorker
+    private let files: FileWorker
     private let onEvents: ([ClientEvent]) -> Bool
     private let onEnd: (ClientEnd) -> Void
 
@@ -33,9 +35,10 @@ package final class ClientDriver: StreamHandler {
     /// `onEvents` is given the events of a turn and returns whether they have been written; only then is stored what
     /// follows from them, as how far has been read. After it has returned false the driver has to be stopped.
     /// `onEnd` is called at most once, after the last events.
-    /// `password` is wiped; nil logs in by the token of an earlier run.
+    /// `password` is wiped; nil logs in by the token of an earlier run. `downloadsPath` is the folder for files that are
+    /// accepted without saying where to; without one those are refused.
     package init(
-        loop: EventLoop, profile: Profile, target: HostPort, password: inout [UInt8]?,
+        loop: EventLoop, profile: Profile, target: HostPort, password: inout [UInt8]?, downloadsPath: String? = nil,
         onEvents: @escaping ([ClientEvent]) -> Bool, onEnd: @escaping (ClientEnd) -> Void
     ) throws(NetError) {
         self.loop = loop
@@ -47,6 +50,7 @@ package final class ClientDriver: StreamHandler {
         if var bytes = password.take() { secret = Secret(wiping: &bytes) }
         resolver = try Resolver(loop: loop, threads: 1, lookupsMax: 1)
         worker = try ClientWorker(loop: loop, profile: profile, password: secret)
+        files = try FileWorker(loop: loop, downloadsPath: downloadsPath)
         machine = ClientMachine(address: profile.address, device: profile.device, hasPassword: secret != nil)
     }
 
@@ -56,6 +60,7 @@ package final class ClientDriver: StreamHandler {
             guard let self, attempt == nil || attempt == self.attempt else { return }
             self.feed(input)
         }
+        files.receive = { [weak self] report in self?.feed(.file(report)) }
         let stored: StoredState
         do {
             stored = try StoredState(
@@ -110,9 +115,9 @@ package final class ClientDriver: StreamHandler {
             self.end = end
             stream?.close(.local(end.text))
         case .verifyHello, .scram, .verifyKeys, .seal, .open: worker.perform(action, attempt: attempt)
-        case .savePending, .saveDraft, .saveAccepted, .recall, .removePending, .saveCursor, .saveGap, .fillGap,
-            .saveKeys, .savePins,
-            .saveServerPin, .saveToken:
+        case .file(let order): files.perform(order)
+        case .savePending, .saveDraft, .saveAccepted, .recall, .removePending, .saveFile, .removeFile, .saveCursor,
+            .saveGap, .fillGap, .saveKeys, .savePins, .saveServerPin, .saveToken:
             changes.append(action)
         }
     }
@@ -144,6 +149,7 @@ package final class ClientDriver: StreamHandler {
             default: nil
             }
         }
+        let files = changes.compactMap { if case .saveFile(let transfer) = $0 { transfer.id } else { nil } }
         let (store, server, now) = (profile.store, profile.address.server, Clock.wallMilliseconds)
         do {
             let recalled = try store.transaction { () throws(StoreError) in
@@ -156,10 +162,12 @@ package final class ClientDriver: StreamHandler {
                 return recalled
             }
             for id in saves { feed(.saved(id)) }
+            for id in files { feed(.fileSaved(id)) }
             for (id, record) in recalled { feed(.recalled(id, record)) }
         } catch {
             let text = "\(error.text); \(error.advice)"
             for id in saves { feed(.saveFailed(id, reason: text)) }
+            for id in files { feed(.fileSaveFailed(id, reason: text)) }
             if saves.isEmpty {
                 events.append(.error(code: Refusal.Code.storeFailed.rawValue, text: text, answering: nil))
             }

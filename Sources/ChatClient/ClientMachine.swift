@@ -1,4 +1,5 @@
 package import Bytes
+import Files
 package import Wire
 
 /// The rules of a client: when to connect, what to send again, in which order to show what arrives. A value without
@@ -85,6 +86,11 @@ package struct ClientMachine: Sendable {
     var openings: [Int64: Opening] = [:]
     var lastOpening: Int64 = 0
 
+    // FileWork.swift
+    var transfers: Transfers
+    /// Commands that wait until their file is on record, or has a place.
+    var fileTokens: [MessageID: CommandToken] = [:]
+
     // Questions.swift
     var questions: [CommandToken: Question] = [:]
     /// What each question on the wire is for.
@@ -103,14 +109,15 @@ package struct ClientMachine: Sendable {
         self.address = address
         self.device = device
         self.hasPassword = hasPassword
+        transfers = Transfers(address: address)
     }
 
-    /// True if nothing is under way: every message accepted and every question answered.
-    package var isIdle: Bool { outgoing.isEmpty && questions.isEmpty }
-    /// Messages that the node has not accepted.
-    package var pendingCount: Int { outgoing.items.count }
-    /// True if every message is on disk, so that it survives the end of the program.
-    package var isKept: Bool { outgoing.isOnDisk }
+    /// True if nothing is under way: every message accepted, every question answered, no file moving.
+    package var isIdle: Bool { outgoing.isEmpty && questions.isEmpty && transfers.isIdle && fileTokens.isEmpty }
+    /// Messages that the node has not accepted, those that will offer a file among them.
+    package var pendingCount: Int { outgoing.items.count + transfers.unsentCount }
+    /// True if every message, and every file that a command named, is on disk, so that it survives the end of the program.
+    package var isKept: Bool { outgoing.isOnDisk && transfers.isKept }
     package var isOnline: Bool { phase == .online }
 
     /// `generator` is used for the jitter of reconnecting only.
@@ -137,6 +144,9 @@ package struct ClientMachine: Sendable {
         case .sealed(let id, let sealed): self.sealed(id, sealed)
         case .unsealed(let opening, let content): unsealed(opening, content)
         case .keysVerified(let address, let keys): keysVerified(keys, of: address)
+        case .file(let report): follow { $0.report(report, at: $1) }
+        case .fileSaved(let id): follow { $0.saved(id, at: $1) }
+        case .fileSaveFailed(let id, let reason): follow { $0.saveFailed(id, reason, at: $1) }
         }
         ticked()
         defer { actions = [] }
@@ -153,9 +163,12 @@ package struct ClientMachine: Sendable {
         outgoing = Outgoing(stored.pending, lastPlace: stored.accepted.map(\.place).max() ?? 0)
         undelivered = Undelivered(stored.accepted)
         gapsKnown = stored.gaps
+        startFiles(stored)
         for id in stored.damagedPending {
             actions.append(.removePending(id))
-            emit(.state(id, .failed(Refusal(.damaged, "the record of the message is damaged")), answering: nil))
+            let refusal = Refusal(.damaged, "the record of the message is damaged")
+            emit(.state(id, .failed(refusal), answering: nil))
+            follow { $0.offerFailed(id, refusal, at: $1) }
         }
         readings = stored.cursors.mapValues { Reading(cursor: max(0, $0)) }
         reconnectAt = now
@@ -177,8 +190,11 @@ package struct ClientMachine: Sendable {
             undelivered.resume()
             workOn()
         }
+        if let at = transfers.wakeAt, at <= now { follow { $0.tick(at: $1) } }
         guard phase != .ended else { return }
-        let deadlines = [reconnectAt, silenceDeadline, questions.values.map(\.deadline).min(), dueRetry]
+        let deadlines = [
+            reconnectAt, silenceDeadline, questions.values.map(\.deadline).min(), dueRetry, transfers.wakeAt,
+        ]
         if let next = deadlines.compactMap({ $0 }).min() { actions.append(.wake(at: next)) }
     }
 

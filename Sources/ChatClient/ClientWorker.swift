@@ -50,10 +50,10 @@ final class ClientWorker {
                 let genuine = keys.filter { Sealing.isGenuine($0, of: owner) }
                 return Answer(attempt: attempt, input: .keysVerified(of: owner, genuine))
             }
-        case .seal(let id, let to, let text, let at, let keys):
+        case .seal(let id, let to, let content, let at, let keys):
             run {
                 let sealed = try? Sealing.seal(
-                    .text(text), id: id, from: address, to: to, at: at, with: device, for: keys)
+                    content, id: id, from: address, to: to, at: at, with: device, for: keys)
                 return Answer(attempt: nil, input: .sealed(id, sealed))
             }
         case .open(let opening, let envelope, let key):

@@ -1,4 +1,5 @@
 import Bytes
+import Files
 import Wire
 
 /// Connecting, logging in, noticing silence.
@@ -144,6 +145,7 @@ extension ClientMachine {
         sendQuestions()
         undelivered.wantAll()
         workOn()
+        follow { $0.connected(fileBytesMax: welcome.fileBytesMax, at: $1) }
     }
 
     // MARK: The end of a connection
@@ -197,6 +199,7 @@ extension ClientMachine {
         keysUnderWay = [:]
         keysAnsweredAt = [:]
         dropReadings()
+        follow { $0.disconnected(at: $1) }
         for token in questions.keys { questions[token]?.restart() }
         let wait = delay.next(jitter: jitter, wanted: wantedDelay)
         wantedDelay = nil

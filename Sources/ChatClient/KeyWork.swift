@@ -1,4 +1,5 @@
 import Bytes
+import Files
 import Wire
 
 /// Asking for device keys, and what follows from the answers.
@@ -71,6 +72,7 @@ extension ClientMachine {
             // Their server may be back in a while, and with it their keys.
             if openings.values.contains(where: { $0.awaits(address) }) { keysWanted.insert(address) }
             retryLater()
+            sealWaiting()
         }
     }
 
@@ -102,11 +104,13 @@ extension ClientMachine {
             (known?.status ?? .offline) != person.status
             || (person.status != .offline && known?.devices.first != person.devices.first)
         if token != nil || isChanged { emit(.person(person, answering: token)) }
+        let isBack = isChanged && person.status != .unknown
         if person.status == .offline {
             people[person.address] = nil
         } else if known != nil || people.count < ClientMachine.peopleMax {
             people[person.address] = person
         }
+        if isBack { follow { $0.came(person.address.server, at: $1) } }
         guard let devices = ring.devices[person.address], !person.devices.isEmpty,
             Set(devices.map(\.fingerprint)) != Set(person.devices)
         else { return }

@@ -7,7 +7,7 @@ struct Outgoing: Sendable {
         case unsaved
         /// Being written to disk.
         case saving
-        /// Words on disk whose recipient's keys are not known.
+        /// A content on disk whose recipient's keys are not known.
         case waiting
         case sealing
         /// A draft on disk.
@@ -24,7 +24,7 @@ struct Outgoing: Sendable {
         let place: Int64
         var content: PendingMessage.Content
         /// What a sealed draft says, for the case that it cannot be saved; nil in later runs.
-        var words: String?
+        var said: MessageContent?
         var step: Step
         /// The command to be answered once the message is on disk.
         var token: CommandToken?
@@ -63,7 +63,7 @@ struct Outgoing: Sendable {
         var item = Item(
             id: record.id, to: record.to, at: record.at, place: place, content: record.content,
             step: isDraft ? .ready : .waiting, isOnDisk: true)
-        if case .words(let words) = record.content { item.words = words }
+        if case .content(let content) = record.content { item.said = content }
         return item
     }
 
@@ -77,12 +77,12 @@ struct Outgoing: Sendable {
     func contains(_ id: MessageID) -> Bool { items[id] != nil }
 
     mutating func append(
-        id: MessageID, to: Conversation, at: Int64, content: PendingMessage.Content, step: Step, token: CommandToken
+        id: MessageID, to: Conversation, at: Int64, content: PendingMessage.Content, step: Step, token: CommandToken?
     ) {
         lastPlace += 1
         var item = Item(
             id: id, to: to, at: at, place: lastPlace, content: content, step: step, token: token, isOnDisk: false)
-        if case .words(let words) = content { item.words = words }
+        if case .content(let content) = content { item.said = content }
         items[id] = item
         order.append(id)
         unsaved.append(id)

@@ -1,4 +1,5 @@
 import Bytes
+import Files
 import Wire
 
 /// What a question on the wire is for.
@@ -12,6 +13,7 @@ enum Purpose: Hashable, Sendable {
     case fill(Conversation)
     case page(CommandToken)
     case states([MessageID])
+    case file(FileQuestion)
 }
 
 /// A command that waits for the node.
@@ -28,7 +30,8 @@ struct Question: Sendable {
     /// Its connection is gone; it is asked again on the next.
     mutating func restart() {
         guard case .history(let work) = kind else { return }
-        kind = .history(HistoryWork(conversation: work.conversation, count: work.count, before: work.before))
+        kind = .history(
+            HistoryWork(conversation: work.conversation, count: work.count, before: work.before, after: work.after))
     }
 }
 
@@ -38,13 +41,13 @@ extension ClientMachine {
     mutating func perform(_ command: ClientCommand, _ token: CommandToken) {
         let deadline = now.advanced(by: ClientMachine.questionDurationMax)
         switch command {
-        case .who, .keys, .history, .file, .files, .accept, .cancel:
+        case .who, .keys, .history:
             guard questions.count < ClientMachine.questionsMax else {
                 let text = "\(ClientMachine.questionsMax) questions are waiting for their answers already"
                 emit(.error(Refusal(.busy, text), answering: token))
                 return emit(.done(token))
             }
-        case .message, .trust: break
+        case .message, .trust, .file, .files, .accept, .cancel: break
         }
         switch command {
         case .message(let id, let to, let text, let at): return write(id, to: to, text: text, at: at, token)
@@ -52,12 +55,13 @@ extension ClientMachine {
         case .who: questions[token] = Question(kind: .who, deadline: deadline)
         case .keys(let address?): questions[token] = Question(kind: .keys(address), deadline: deadline)
         case .keys(nil): return tellPinned(token)
-        case .file, .files, .accept, .cancel:
-            emit(.error(Refusal(.unknownTag, "this version of the client knows no files"), answering: token))
-            return emit(.done(token))
-        case .history(let conversation, let count, let before, _):
+        case .file(let id, let to, let path, let at): return sendFile(id, to: to, path: path, at: at, token)
+        case .files: return tellFiles(token)
+        case .accept(let id, let path): return accept(id, path: path, token)
+        case .cancel(let id): return cancel(id, token)
+        case .history(let conversation, let count, let before, let after):
             let count = min(max(count, 1), HistoryRange.countMax)
-            let work = HistoryWork(conversation: conversation, count: count, before: before)
+            let work = HistoryWork(conversation: conversation, count: count, before: before, after: after)
             questions[token] = Question(kind: .history(work), deadline: deadline)
         }
         if phase == .online { send(token) }
@@ -99,6 +103,7 @@ extension ClientMachine {
             guard case .history(let work) = questions[token]?.kind, let range = work.range else { return }
             line = .history(ref: ref, range)
         case .states(let ids): line = .states(ref: ref, ids: ids)
+        case .file(let question): line = ClientLine(question, ref: ref)
         }
         asked[ref] = purpose
         actions.append(.send(line))
@@ -138,11 +143,16 @@ extension ClientMachine {
         case .closing(let refusal, let retrySeconds): closing(refusal, retrySeconds)
         case .ping(let ref): actions.append(.send(.pong(ref: ref)))
         case .published(let fingerprint): published(fingerprint)
-        case .hello, .challenge, .welcome, .file, .chunk, .outcome: break
+        case .file(nil, let status): follow { $0.ended(status, at: $1) }
+        case .file(let ref?, let status): fileAnswered(ref, .status(status))
+        case .chunk(let ref, let data): fileAnswered(ref, .chunk(data))
+        case .outcome(let ref): fileAnswered(ref, .kept)
+        case .hello, .challenge, .welcome: break
         }
     }
 
     private mutating func refused(_ refusal: Refusal, _ ref: Int64?, _ id: MessageID?) {
+        if let ref, case .file = asked[ref] { return fileAnswered(ref, .refused(refusal)) }
         if let id { return fail(id, refusal) }
         guard let ref, let purpose = asked.removeValue(forKey: ref) else {
             if ref == nil { publicationRefused(refusal) }
@@ -161,6 +171,7 @@ extension ClientMachine {
             fillHoles()
         case .page(let token): finish(token, refusal)
         case .states(let ids): statesRefused(refusal, ids)
+        case .file: break
         }
     }
 

@@ -174,6 +174,7 @@ extension ClientMachine {
         case .ready(let entry, let content):
             let message = ShownMessage(entry, in: conversation, content)
             emit(.message(message, answering: token))
+            if token == nil, case .file(let offer) = content { offered(offer, entry.envelope) }
             guard content == nil else { return }
             let from = entry.envelope.from
             let isChanged = ring.lookup(from) == .changed

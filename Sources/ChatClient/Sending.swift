@@ -1,18 +1,23 @@
+import Files
 import Wire
 
 /// Messages of ours, from the command to the node's word.
 extension ClientMachine {
     mutating func write(_ id: MessageID, to: Conversation, text: String, at: Int64, _ token: CommandToken) {
         if let refusal = refusal(of: text, to: to) { return refuse(token, refusal) }
+        let content = MessageContent.text(text)
+        guard !transfers.contains(id) else {
+            return refuse(token, Refusal(.idReused, "this id belongs to a file"))
+        }
         if let known = outgoing.items[id] {
-            guard known.to == to, known.isSame(text) else {
+            guard known.to == to, known.isSame(content) else {
                 return refuse(token, Refusal(.idReused, "this id belongs to another message that is still pending"))
             }
             emit(.state(id, .pending(known.reason), answering: token))
             return emit(.done(token))
         }
         if let known = undelivered.items[id] {
-            guard known.to == to, known.words == nil || known.words == text.hashValue else {
+            guard known.to == to, known.said == nil || known.said == content.hashValue else {
                 return refuse(token, Refusal(.idReused, "this id belongs to another message that was accepted"))
             }
             emit(.state(id, known.state, answering: token))
@@ -22,12 +27,17 @@ extension ClientMachine {
             let text = "\(Outgoing.pendingMax) messages are waiting for the node; no more are kept"
             return refuse(token, Refusal(.outboxFull, text))
         }
+        put(id, to: to, content, at: at, token)
+    }
+
+    /// Behind all that was written before.
+    mutating func put(_ id: MessageID, to: Conversation, _ content: MessageContent, at: Int64, _ token: CommandToken?) {
         switch to {
         case .everyone:
-            let draft = Draft(id: id, to: to, at: at, body: .text(text))
+            let draft = Draft(id: id, to: to, at: at, body: Envelope.Body(content))
             outgoing.append(id: id, to: to, at: at, content: .draft(draft), step: .unsaved, token: token)
         case .direct(let recipient):
-            outgoing.append(id: id, to: to, at: at, content: .words(text), step: .unsaved, token: token)
+            outgoing.append(id: id, to: to, at: at, content: .content(content), step: .unsaved, token: token)
             if case .keys = sealingKeys(for: recipient), outgoing.sealingCount < ClientMachine.sealingMax { seal(id) }
         }
         saveUnsaved()
@@ -45,7 +55,7 @@ extension ClientMachine {
         return nil
     }
 
-    private mutating func refuse(_ token: CommandToken, _ refusal: Refusal) {
+    mutating func refuse(_ token: CommandToken, _ refusal: Refusal) {
         emit(.error(refusal, answering: token))
         emit(.done(token))
     }
@@ -59,7 +69,7 @@ extension ClientMachine {
     mutating func saved(_ id: MessageID) {
         guard let item = outgoing.items[id], item.step == .saving else { return }
         let isDraft = if case .draft = item.content { true } else { false }
-        let reason = isDraft ? nil : waitingReason(item.to)
+        let reason = isDraft ? nil : tellableReason(item.to)
         outgoing.update(id) { item in
             item.step = isDraft ? .ready : .waiting
             item.isOnDisk = true
@@ -69,6 +79,7 @@ extension ClientMachine {
         if !item.isOnDisk {
             emit(.state(id, .pending(reason), answering: item.token))
             if let token = item.token { emit(.done(token)) }
+            follow { $0.offerKept(id, at: $1) }
         }
         if isDraft { sendDue() } else { workOn() }
     }
@@ -77,16 +88,17 @@ extension ClientMachine {
         guard let item = outgoing.items[id], item.step == .saving else { return }
         let refusal = Refusal(.storeFailed, "the message could not be kept: \(reason)")
         emit(.error(refusal, answering: item.token))
-        if item.isOnDisk, let words = item.words {
-            // The words are on disk and promised to be kept; what is not there as a draft is not sent.
+        if item.isOnDisk, let said = item.said {
+            // The content is on disk and promised to be kept; what is not there as a draft is not sent.
             outgoing.update(id) { item in
-                item.content = .words(words)
+                item.content = .content(said)
                 item.step = .waiting
             }
             return retryLater()
         }
         _ = outgoing.remove(id)
         if let token = item.token { emit(.done(token)) }
+        follow { $0.offerFailed(id, refusal, at: $1) }
         sendDue()
     }
 
@@ -120,13 +132,25 @@ extension ClientMachine {
         return reason
     }
 
+    /// The reason as far as it is known on this connection: keys that are merely being asked for are no reason.
+    private func tellableReason(_ to: Conversation) -> PendingReason? {
+        guard case .direct(let recipient) = to, let reason = waitingReason(to) else { return nil }
+        guard reason == .noKeys else { return reason }
+        let absent: Address =
+            switch ring.lookup(recipient) {
+            case .unknown, .noDevices: recipient
+            case .changed, .usable: address
+            }
+        return keysAnsweredAt[absent] == nil ? nil : .noKeys
+    }
+
     private mutating func seal(_ id: MessageID) {
         guard let item = outgoing.items[id], case .direct(let recipient) = item.to,
-            case .words(let text) = item.content,
+            case .content(let content) = item.content,
             case .keys(let keys) = sealingKeys(for: recipient)
         else { return }
         outgoing.update(id) { $0.step = .sealing }
-        actions.append(.seal(id: id, to: recipient, text: text, at: item.at, keys: keys))
+        actions.append(.seal(id: id, to: recipient, content: content, at: item.at, keys: keys))
     }
 
     /// Seals what waits and can be sealed; tells for the rest what it waits for, where that has changed.
@@ -140,7 +164,7 @@ extension ClientMachine {
                 continue
             }
             if reason == .noKeys { retryLater() }
-            guard reason != item.reason else { continue }
+            guard let reason = tellableReason(item.to), reason != item.reason else { continue }
             outgoing.update(item.id) { $0.reason = reason }
             emit(.state(item.id, .pending(reason), answering: nil))
         }
@@ -203,6 +227,7 @@ extension ClientMachine {
         if item.isOnDisk { actions.append(.removePending(id)) }
         emit(.state(id, .failed(refusal), answering: item.token))
         if let token = item.token { emit(.done(token)) }
+        follow { $0.offerFailed(id, refusal, at: $1) }
         sendDue()
     }
 
@@ -212,11 +237,11 @@ extension ClientMachine {
 
 extension Outgoing.Item {
     /// nil for a draft that was sealed by an earlier run.
-    var text: String? {
-        if case .draft(let draft) = content, case .text(let spoken) = draft.body { return spoken }
-        return words
+    var known: MessageContent? {
+        if case .draft(let draft) = content, let open = draft.body.content { return open }
+        return said
     }
 
-    /// Whether these are its words; where nobody knows, the id decides.
-    func isSame(_ text: String) -> Bool { self.text == nil || self.text == text }
+    /// Whether it says this; where nobody knows, the id decides.
+    func isSame(_ content: MessageContent) -> Bool { known == nil || known == content }
 }

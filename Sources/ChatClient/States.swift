@@ -11,6 +11,7 @@ extension ClientMachine {
                 if let oldest = undelivered.append(item, shown) { actions.append(.removePending(oldest)) }
             } else {
                 actions.append(.removePending(id))
+                fileFailed(id, shown)
             }
             return sendDue()
         }
@@ -24,6 +25,7 @@ extension ClientMachine {
         } else {
             undelivered.end(id, shown, isAsking: isAskingStates)
             actions.append(.removePending(id))
+            fileFailed(id, shown)
         }
     }
 
@@ -71,7 +73,8 @@ extension ClientMachine {
         guard let record else {
             actions.append(.removePending(id))
             let refusal = Refusal(.damaged, "the node lost the message, and its record here is damaged")
-            return emit(.state(id, .failed(refusal), answering: nil))
+            emit(.state(id, .failed(refusal), answering: nil))
+            return fileFailed(id, .failed(refusal))
         }
         outgoing.insert(record, place: item.place)
         emit(.state(id, .pending(nil), answering: nil))

@@ -1,3 +1,4 @@
+import Files
 import Store
 import Wire
 
@@ -16,6 +17,8 @@ extension StoredState {
             pins[address] = try store.pins(address)
             keys[address] = try store.deviceKeys(address)
         }
+        files = try store.files().compactMap { Transfer($0) }
+        lastFileNumber = try store.lastFileNumber()
         for record in try store.pendingInOrder() {
             let message = PendingMessage(record)
             if let acceptance = record.acceptance {
@@ -36,7 +39,9 @@ extension PendingMessage {
         if let bytes = record.draft, let draft = try? Draft(decoding: bytes) {
             content = .draft(draft)
         } else if let text = record.text {
-            content = .words(text)
+            content = .content(.text(text))
+        } else if let bytes = record.offer, let offer = try? MessageContent(decoding: bytes) {
+            content = .content(offer)
         } else {
             return nil
         }
@@ -67,7 +72,9 @@ extension ClientStore {
         switch action {
         case .savePending(let message):
             switch message.content {
-            case .words(let text): try savePending(message.id, to: message.to, at: message.at, text: text)
+            case .content(.text(let text)): try savePending(message.id, to: message.to, at: message.at, text: text)
+            case .content(let offer):
+                try savePending(message.id, to: message.to, at: message.at, text: nil, offer: offer.encoded())
             case .draft(let draft):
                 try savePending(message.id, to: message.to, at: message.at, text: nil, draft: draft.encoded())
             }
@@ -76,6 +83,8 @@ extension ClientStore {
             try setAccepted(id, isUnconfirmed: isUnconfirmed, waiting: waiting, at: now)
         case .recall(let id): try setNotAccepted(id)
         case .removePending(let id): try removePending(id)
+        case .saveFile(let transfer): try saveFile(StoredTransfer(transfer))
+        case .removeFile(let id): try removeFile(id)
         case .saveCursor(let conversation, let seq): try setCursor(conversation, seq)
         case .saveGap(let conversation, let range): try addGap(conversation, range)
         case .fillGap(let conversation, let range): try fillGap(conversation, range)
@@ -84,7 +93,31 @@ extension ClientStore {
             try replacePins(address, keys, at: now)
         case .saveServerPin(let key): try pinServer(server, key, at: now)
         case .saveToken(let token): try setToken(token)
-        case .connect, .disconnect, .send, .verifyHello, .scram, .verifyKeys, .seal, .open, .emit, .wake, .end: break
+        case .connect, .disconnect, .send, .verifyHello, .scram, .verifyKeys, .seal, .open, .file, .emit, .wake, .end:
+            break
         }
+    }
+}
+
+extension Transfer {
+    /// nil for a state of a later version.
+    fileprivate init?(_ file: StoredTransfer) {
+        guard let state = State(rawValue: file.state) else { return nil }
+        let place = file.folder.flatMap { folder in file.target.map { Place(folder: folder, name: $0) } }
+        self.init(
+            number: file.number, isOutgoing: file.isOutgoing, id: file.id, from: file.from, to: file.to, at: file.at,
+            offer: file.offer, state: state, done: file.done, link: file.link, isOffered: file.isOffered,
+            path: file.path, place: place, outcome: file.outcome, reason: file.reason)
+    }
+}
+
+extension StoredTransfer {
+    fileprivate init(_ transfer: Transfer) {
+        self.init(
+            number: transfer.number, isOutgoing: transfer.isOutgoing, id: transfer.id, from: transfer.from,
+            to: transfer.to, at: transfer.at, offer: transfer.offer, state: transfer.state.rawValue,
+            done: transfer.done, link: transfer.link, isOffered: transfer.isOffered, path: transfer.path,
+            folder: transfer.place?.folder, target: transfer.place?.name, outcome: transfer.outcome,
+            reason: transfer.reason)
     }
 }

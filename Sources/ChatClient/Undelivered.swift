@@ -9,8 +9,8 @@ struct Undelivered: Sendable {
     struct Item {
         let to: Conversation
         let place: Int64
-        /// The hash of the words, to know them again; nil if they were sealed by an earlier run.
-        let words: Int?
+        /// The hash of the content, to know it again; nil if it was sealed by an earlier run.
+        let said: Int?
         /// The next answer is the last one that is waited for.
         let isOld: Bool
         /// As last told: accepted or unconfirmed.
@@ -30,7 +30,8 @@ struct Undelivered: Sendable {
     init(_ stored: [AcceptedMessage]) {
         for record in stored {
             items[record.id] = Item(
-                to: record.to, place: record.place, words: record.text?.hashValue, isOld: record.isOld,
+                to: record.to, place: record.place, said: record.text.map { MessageContent.text($0).hashValue },
+                isOld: record.isOld,
                 state: record.isUnconfirmed
                     ? .unconfirmed(waiting: record.waiting) : .accepted(waiting: record.waiting))
         }
@@ -39,7 +40,7 @@ struct Undelivered: Sendable {
     /// Returns the id that has to go in its stead, if there are too many.
     mutating func append(_ item: Outgoing.Item, _ state: SendState) -> MessageID? {
         items[item.id] = Item(
-            to: item.to, place: item.place, words: item.text?.hashValue, isOld: false, state: state)
+            to: item.to, place: item.place, said: item.known?.hashValue, isOld: false, state: state)
         guard items.count > Undelivered.itemsMax else { return nil }
         let oldest = items.min { $0.value.place < $1.value.place }?.key
         if let oldest { items[oldest] = nil }

@@ -1,5 +1,6 @@
 import Bytes
 import ChatClient
+import Files
 import Testing
 import Wire
 
@@ -41,6 +42,18 @@ func sealed(_ text: String, by device: DeviceKey) -> Sealed {
     Sealed(device: device.fingerprint, nonce: [], box: Array(text.utf8), wraps: [], signature: [])
 }
 
+func sealed(_ content: MessageContent, by device: DeviceKey) -> Sealed {
+    guard case .text(let text) = content else {
+        return Sealed(device: device.fingerprint, nonce: [], box: [0] + content.encoded(), wraps: [], signature: [])
+    }
+    return sealed(text, by: device)
+}
+
+func opened(_ sealed: Sealed) -> MessageContent? {
+    guard sealed.box.first == 0 else { return .text(String(decoding: sealed.box, as: UTF8.self)) }
+    return try? MessageContent(decoding: Array(sealed.box.dropFirst()))
+}
+
 func spoken(_ seq: Int64, by author: Address = bob) -> Entry {
     Entry(
         seq: seq,
@@ -69,6 +82,11 @@ struct Play {
     /// What was put on disk, for `recall`.
     private var records: [MessageID: PendingMessage] = [:]
     var publishes = true
+    /// What was put on record.
+    private(set) var files: [MessageID: Transfer] = [:]
+    /// The sizes of the files of this machine.
+    var sizes: [String: Int64] = [:]
+    private var jobs: [Int64: (bytes: Int64, path: String, count: Int64)] = [:]
 
     init(_ stored: StoredState = StoredState(), hasPassword: Bool = true) {
         machine = ClientMachine(address: alice, device: key(alice), hasPassword: hasPassword)
@@ -98,18 +116,59 @@ struct Play {
             return saves ? [.saved(draft.id)] : []
         case .recall(let id): return [.recalled(id, records[id])]
         case .removePending(let id): records[id] = nil
+        case .saveFile(let transfer):
+            files[transfer.id] = transfer
+            return saves ? [.fileSaved(transfer.id)] : []
+        case .removeFile(let id): files[id] = nil
+        case .file(let order): return reports(order)
         case .verifyHello: return [.helloVerified(true)]
         case .scram(.begin): return [.scramDone("first")]
         case .scram(.answer): return [.scramDone("final")]
         case .scram(.check): return [.scramDone("")]
         case .verifyKeys(let address, let keys): return [.keysVerified(of: address, keys)]
-        case .seal(let id, _, let text, _, _): return seals ? [.sealed(id, sealed(text, by: key(alice)))] : []
+        case .seal(let id, _, let content, _, _): return seals ? [.sealed(id, sealed(content, by: key(alice)))] : []
         case .open(let opening, let envelope, _):
             guard opens, case .sealed(let sealed) = envelope.body else { return [] }
-            return [.unsealed(opening: opening, .text(String(decoding: sealed.box, as: UTF8.self)))]
+            return [.unsealed(opening: opening, opened(sealed))]
         default: break
         }
         return []
+    }
+
+    /// A disk whose files hold nothing worth reading.
+    private mutating func reports(_ order: FileOrder) -> [ClientInput] {
+        let (job, event): (Int64, FileReport.Event)
+        switch order {
+        case .hash(let number, let path, _):
+            guard let bytes = sizes[path] else {
+                return [.file(FileReport(job: number, .failed(Refusal(.badValue, "there is no \(path)"))))]
+            }
+            jobs[number] = (bytes, path, 0)
+            (job, event) = (number, .hashed(Play.offer(bytes), path: path))
+        case .read(let number, _, _, let index): (job, event) = (number, .chunk(index: index, data: [UInt8(index)]))
+        case .prepare(let number, _, let offer, let target, let done, _):
+            guard target != .downloads else {
+                return [.file(FileReport(job: number, .failed(Refusal(.badValue, "no folder for downloads"))))]
+            }
+            jobs[number] = (offer.bytes, "/home/alice/got", done)
+            (job, event) = (number, .prepared(Transfer.Place(folder: "/home/alice", name: "got")))
+        case .write(let number, let data):
+            guard var known = jobs[number], data == [UInt8(known.count)] else {
+                return [.file(FileReport(job: number, .failed(Refusal(.damaged, "not what was offered"))))]
+            }
+            known.count += 1
+            jobs[number] = known
+            let link = [UInt8](repeating: UInt8(known.count), count: 32)
+            (job, event) = (number, .written(count: known.count, link: link, isSafe: true))
+        case .finish(let number): (job, event) = (number, .finished(path: "/home/alice/got"))
+        case .goOn, .drop, .removePart: return []
+        }
+        return [.file(FileReport(job: job, event))]
+    }
+
+    static func offer(_ bytes: Int64) -> FileOffer {
+        let digest = [UInt8](repeating: UInt8(truncatingIfNeeded: bytes), count: 32)
+        return FileOffer(name: "notes.txt", bytes: bytes, digest: digest, key: digest, chain: digest)
     }
 
     /// Lets time pass, waking the machine whenever it asked for it.
@@ -131,14 +190,15 @@ struct Play {
     }
 
     /// The whole opening, from an accepted connection to the welcome.
-    mutating func login(_ heads: [(Conversation, Int64)] = []) {
+    mutating func login(_ heads: [(Conversation, Int64)] = [], fileBytesMax: Int64? = 1 << 30) {
         hello()
-        welcome(heads)
+        welcome(heads, fileBytesMax: fileBytesMax)
     }
 
-    mutating func welcome(_ heads: [(Conversation, Int64)] = []) {
+    mutating func welcome(_ heads: [(Conversation, Int64)] = [], fileBytesMax: Int64? = 1 << 30) {
         let places = heads.map { Welcome.Head(conversation: $0.0, seq: $0.1) }
-        give(.line(.welcome(Welcome(data: "v", address: alice, token: token, heads: places))))
+        let welcome = Welcome(data: "v", address: alice, token: token, heads: places, fileBytesMax: fileBytesMax)
+        give(.line(.welcome(welcome)))
     }
 
     let token = ResumeToken(id: [1], secret: [2])
@@ -204,6 +264,9 @@ struct Play {
     var gaps: [ClosedRange<Int64>] { events.compactMap { if case .gap(_, let range, _) = $0 { range } else { nil } } }
     var errors: [String] { events.compactMap { if case .error(let code, _, _) = $0 { code } else { nil } } }
     var changes: [KeyChange?] { events.compactMap { if case .key(_, _, let change, _) = $0 { change } else { nil } } }
+    var progresses: [FileProgress] {
+        events.compactMap { if case .file(let progress, _) = $0 { progress } else { nil } }
+    }
     func states(of number: UInt64) -> [SendState] {
         events.compactMap { if case .state(id(number), let state, _) = $0 { state } else { nil } }
     }

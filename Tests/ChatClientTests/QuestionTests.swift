@@ -111,6 +111,27 @@ import Wire
         #expect(play.shown.isEmpty)
     }
 
+    @Test func historyGoesUpwardsToo() {
+        var play = Play()
+        play.login([(.everyone, 50)])
+        let token = play.command(.history(.everyone, count: 5, before: nil, after: 30))
+        #expect(play.lastHistory?.range == HistoryRange(conversation: .everyone, after: 30, count: 5))
+        play.answerHistory([spoken(30), spoken(31), spoken(32), spoken(33)], last: 50, hasMore: true)
+        #expect(play.lastHistory?.range == HistoryRange(conversation: .everyone, after: 33, count: 2))
+        play.answerHistory([spoken(34), spoken(35), spoken(36)], last: 50, hasMore: true)
+        let seqs = play.events.compactMap {
+            if case .message(let message, token) = $0 { message.seq } else { nil }
+        }
+        #expect(seqs == [31, 32, 33, 34, 35])
+        #expect(play.events.last == .done(token))
+        play.command(.history(.everyone, count: 5, before: 33, after: 30))
+        play.answerHistory([spoken(31), spoken(32), spoken(33), spoken(34)], last: 50, hasMore: true)
+        #expect(play.events.last == .done(CommandToken(2)), "what lies between both ends is all")
+        #expect(
+            play.events.dropLast().last.map { if case .message(let shown, _) = $0 { shown.seq == 32 } else { false } }
+                == true)
+    }
+
     @Test func damagedRecordsInHistoryAreGapsAndStayMissing() {
         var play = Play()
         play.login([(.everyone, 50)])

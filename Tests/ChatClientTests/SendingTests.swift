@@ -150,7 +150,7 @@ import Wire
         play.login()
         play.say(1, to: .direct(bob))
         #expect(play.drafts.isEmpty)
-        #expect(play.states(of: 1) == [.pending(.noKeys)])
+        #expect(play.states(of: 1) == [.pending(nil)], "the keys are merely being asked for")
         play.answerAllKeys()
         #expect(play.drafts.map(\.id) == [id(1)])
         #expect(play.actions.contains { if case .saveDraft = $0 { true } else { false } })
@@ -245,6 +245,7 @@ import Wire
         let ref = try #require(play.ref { if case .keys(_, bob) = $0 { true } else { false } })
         play.give(.line(.refused(Refusal(.timedOut, "away"), ref: ref, id: nil)))
         #expect(play.machine.pendingCount == 1)
+        #expect(play.states(of: 1) == [.pending(nil), .pending(.noKeys)], "they could not be asked for")
         for _ in 0..<3 {
             play.advance(by: .seconds(6))
             play.give(.line(.pong(ref: 0)))
@@ -259,7 +260,7 @@ import Wire
         play.answerKeys(of: alice, [key(alice)])
         play.say(1, to: .direct(bob))
         play.answerKeys(of: bob, [])
-        #expect(play.states(of: 1) == [.pending(.noKeys)])
+        #expect(play.states(of: 1) == [.pending(nil), .pending(.noKeys)])
         #expect(play.drafts.isEmpty)
     }
 

@@ -142,15 +142,17 @@ final class SimulatedClient {
         case .scram(.answer): work(.scramDone("c=biws,r=stand-in,p=c3RhbmQtaW4="), isOfConnection: true)
         case .scram(.check): work(.scramDone(""), isOfConnection: true)
         case .verifyKeys(let owner, let keys): work(.keysVerified(of: owner, keys), isOfConnection: true)
-        case .seal(let id, _, let text, _, let keys):
+        case .seal(let id, _, let content, _, let keys):
+            guard case .text(let text) = content else { return work(.sealed(id, nil), isOfConnection: false) }
             work(.sealed(id, StandIn.seal(text, by: device, for: keys)), isOfConnection: false)
         case .open(let opening, let envelope, let key):
             let text = StandIn.open(envelope, from: key, by: device)
             work(.unsealed(opening: opening, text.map { .text($0) }), isOfConnection: false)
         case .recall(let id): world.ledger.complain(.lost, "\(id) was accepted and its node does not know it")
-        case .savePending, .saveDraft, .saveAccepted, .removePending, .saveCursor, .saveGap, .fillGap, .saveKeys,
-            .savePins,
-            .saveServerPin, .saveToken:
+        // Nobody in these plays sends a file.
+        case .file: break
+        case .savePending, .saveDraft, .saveAccepted, .removePending, .saveFile, .removeFile, .saveCursor, .saveGap,
+            .fillGap, .saveKeys, .savePins, .saveServerPin, .saveToken:
             changes.append(action)
         }
     }
