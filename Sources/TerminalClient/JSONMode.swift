@@ -85,15 +85,15 @@ final class JSONMode {
     private func take(_ line: [UInt8]) {
         // An empty line is how people see whether somebody listens.
         guard line.contains(where: { $0 > 0x20 }) else { return }
-        do throws(CommandLineRequest.Fault) {
-            perform(try CommandLineRequest(parsing: line))
+        do throws(JSONCommand.Fault) {
+            perform(try JSONCommand(parsing: line))
         } catch {
             write(EventLine.error(error.refusal.code.rawValue, error.refusal.text, ref: error.ref))
             if let ref = error.ref { write(EventLine.done(ref: ref)) }
         }
     }
 
-    private func perform(_ request: CommandLineRequest) {
+    private func perform(_ request: JSONCommand) {
         let command: ClientCommand
         switch request.command {
         case .quit:
@@ -106,8 +106,16 @@ final class JSONMode {
             command = .message(id: id ?? made.id, to: to, text: text, at: made.at)
         case .who: command = .who
         case .keys(let address): command = .keys(of: address)
-        case .history(let conversation, let count, let before):
-            command = .history(conversation, count: count, before: before)
+        case .history(let conversation, let count, let before, let after):
+            command = .history(conversation, count: count, before: before, after: after)
+        case .file(let to, let path, let id):
+            let made = driver.makeMessageID()
+            command = .file(id: id ?? made.id, to: to, path: path, at: made.at)
+        case .files: command = .files
+        case .accept(.id(let id), let path): command = .accept(id, path: path)
+        case .cancel(.id(let id)): command = .cancel(id)
+        // Typed only.
+        case .accept, .cancel, .to, .help: return
         case .trust(let address): command = .trust(address)
         }
         lastToken += 1

@@ -86,7 +86,7 @@ package struct Options: Equatable, Sendable {
             first login it is not needed. client_setup.json holds "server_ip", "servers" and "user".
 
             With --json, commands are read from standard input, one object a line:
-            \(CommandKind.allCases.map { "  " + $0.summary }.joined(separator: "\n"))
+            \(CommandHelp.json.map { "  " + $0 }.joined(separator: "\n"))
 
             Exit codes: 0 ok, 1 failure, 2 usage, 68 unknown host, 69 unreachable, 76 protocol, 77 login refused,
             78 bad setup, 130 and 143 on signals.

@@ -35,6 +35,6 @@ import Wire
 
     @Test func theHelpNamesEveryOptionAndCommand() {
         for option in Option.allCases { #expect(Options.help.contains("  \(option.rawValue)")) }
-        for kind in CommandKind.allCases { #expect(Options.help.contains(#"{"do":"\#(kind.rawValue)""#)) }
+        for name in CommandTable.all.compactMap(\.jsonName) { #expect(Options.help.contains(#"{"do":"\#(name)""#)) }
     }
 }
