@@ -25,6 +25,8 @@ package final class ClientDriver: StreamHandler {
     private var attempt = 0
     private var timer: (id: TimerID, at: Instant)?
     private var isStopping = false
+    /// Set it to false before `start` if nobody is shown what arrives: then it stays unread for the next run.
+    package var isReading = true
 
     // What this turn brought; worked off at its end, events first.
     private var events: [ClientEvent] = []
@@ -116,6 +118,7 @@ package final class ClientDriver: StreamHandler {
             stream?.close(.local(end.text))
         case .verifyHello, .scram, .verifyKeys, .seal, .open: worker.perform(action, attempt: attempt)
         case .file(let order): files.perform(order)
+        case .saveCursor where !isReading, .saveGap where !isReading: break
         case .savePending, .saveDraft, .saveAccepted, .recall, .removePending, .saveFile, .removeFile, .saveCursor,
             .saveGap, .fillGap, .saveKeys, .savePins, .saveServerPin, .saveToken:
             changes.append(action)

@@ -21,7 +21,7 @@ package enum PrivateFile {
     }
 
     /// Writes a new file as a whole: after a crash it is there with all its bytes, or not at all.
-    static func write(_ bytes: [UInt8], to path: String) throws(ProfileError) {
+    package static func write(_ bytes: [UInt8], to path: String) throws(ProfileError) {
         do throws(FileFault) { try WholeFile.write(bytes, to: path) } catch {
             throw ProfileError("\(path) \(error.text)")
         }

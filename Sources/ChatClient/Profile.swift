@@ -17,10 +17,11 @@ package final class Profile {
     private let lock: ProfileLock
 
     /// Opens the profile of `address` below `dataPath` (`postroad/USER@SERVER`), making what is missing: folders 0700,
-    /// files 0600. Making the device's key takes about half a second.
-    package init(address: Address, dataPath: String) throws(ProfileError) {
+    /// files 0600. Making the device's key takes about half a second. With a `name` it is that of another device of the
+    /// same account (`postroad/USER@SERVER+NAME`).
+    package init(address: Address, name: UserName? = nil, dataPath: String) throws(ProfileError) {
         self.address = address
-        path = "\(dataPath)/postroad/\(address.text)"
+        path = "\(dataPath)/postroad/\(address.text)\(name.map { "+" + $0.text } ?? "")"
         // Also what SQLite makes beside its file stays private.
         umask(0o077)
         try PrivateFile.makeFolder(path)
@@ -87,7 +88,8 @@ private final class ProfileLock {
             let number = errno
             close(descriptor)
             guard number == EWOULDBLOCK else { throw .last("lock \(path)") }
-            throw ProfileError("another client is running as \(address.text) on this machine; end it first")
+            throw ProfileError(
+                "another client is running as \(address.text) on this machine; end it first, or use --profile NAME")
         }
     }
 

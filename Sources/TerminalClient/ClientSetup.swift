@@ -7,6 +7,8 @@ package struct ClientSetup: Equatable, Sendable {
     package private(set) var server: HostPort?
     package private(set) var servers: [ServerName: HostPort] = [:]
     package private(set) var user: Address?
+    /// The folder for accepted files; it may begin with `~/`.
+    package private(set) var downloads: String?
 
     package init() {}
 
@@ -28,7 +30,7 @@ package struct ClientSetup: Equatable, Sendable {
         }
     }
 
-    private enum Key: String, CaseIterable { case serverIP = "server_ip", servers, user }
+    private enum Key: String, CaseIterable { case serverIP = "server_ip", servers, user, downloads }
 
     private mutating func take(_ name: String, from object: JSONObject) throws(Refusal) {
         switch Key(rawValue: name) {
@@ -47,6 +49,12 @@ package struct ClientSetup: Equatable, Sendable {
             do throws(AddressError) { user = try Address(typed: text) } catch {
                 throw Refusal(.badAddress, "\"user\": \(error.text)")
             }
+        case .downloads:
+            guard let text = try object.optionalString(name) else { return }
+            guard text.hasPrefix("/") || text.hasPrefix("~/") else {
+                throw Refusal(.badValue, "\"downloads\" must be a path that begins with / or ~/")
+            }
+            downloads = text
         case nil: break
         }
     }

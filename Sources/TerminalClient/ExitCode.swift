@@ -7,9 +7,23 @@ package enum ExitCode: Int32, Sendable {
     case usage = 2
     case unknownHost = 68
     case unreachable = 69
+    /// It is kept and will be tried again by the next run.
+    case temporary = 75
     case protocolFault = 76
     case loginRefused = 77
     case badSetup = 78
+}
+
+extension ExitCode {
+    init(_ end: ClientEnd) {
+        self =
+            switch end {
+            case .unreachable: .unreachable
+            case .unknownHost: .unknownHost
+            case .loginRefused: .loginRefused
+            case .protocolFault: .protocolFault
+            }
+    }
 }
 
 /// What ends the program before it has begun, in words for the person who called it.

@@ -40,14 +40,15 @@ enum Program {
         let target = try setup.target(for: address.server, chosen: options.server)
         let given = try PasswordSource.given(path: options.passwordPath)
         let profile = try openProfile(of: address)
+        let downloads = DownloadFolder(chosen: setup.downloads, environment: variable)
         switch given {
-        case .password(let bytes): return try serve(profile, at: target, password: bytes)
+        case .password(let bytes): return try serve(profile, at: target, password: bytes, downloads: downloads)
         case .interrupted(let signal): return signal.exitStatus
-        case .none where profile.hasToken: return try serve(profile, at: target, password: nil)
+        case .none where profile.hasToken: return try serve(profile, at: target, password: nil, downloads: downloads)
         case .none: break
         }
         switch PasswordSource.ask(for: address) {
-        case .password(let bytes): return try serve(profile, at: target, password: bytes)
+        case .password(let bytes): return try serve(profile, at: target, password: bytes, downloads: downloads)
         case .interrupted(let signal): return signal.exitStatus
         case .none:
             throw StartFault(
@@ -55,20 +56,25 @@ enum Program {
         }
     }
 
-    private static func serve(_ profile: Profile, at target: HostPort, password: [UInt8]?) throws -> Int32 {
+    private static func serve(
+        _ profile: Profile, at target: HostPort, password: [UInt8]?, downloads: DownloadFolder
+    ) throws -> Int32 {
         var password = password
         var status = ExitCode.failure.rawValue
-        var mode: JSONMode?
+        var session: Session?
         try EventLoop.run { loop in
-            let made = try JSONMode(loop: loop, profile: profile, target: target, password: &password) { code in
+            let made = try Session(
+                loop: loop, profile: profile, target: target, password: &password, downloads: downloads,
+                isReading: true, face: JSONFace()
+            ) { code in
                 status = code
                 loop.stop()
             }
             try made.start()
-            mode = made
+            session = made
         }
         // Alive until here; what the loop calls holds it weakly.
-        withExtendedLifetime(mode) {}
+        withExtendedLifetime(session) {}
         return status
     }
 

@@ -11,7 +11,9 @@ import Wire
 
     @Test func findsTheNodeOfAServer() throws {
         let setup = try parse(
-            #"{"server_ip": "10.0.0.1", "servers": {"s1": "north.example:6000"}, "user": "Alice@s1"}"#)
+            #"{"server_ip": "10.0.0.1", "servers": {"s1": "north.example:6000"}, "user": "Alice@s1", "downloads": "~/d"}"#
+        )
+        #expect(setup.downloads == "~/d")
         #expect(setup.user?.text == "alice@s1")
         #expect(try "\(setup.target(for: name("s1"), chosen: nil))" == "north.example:6000")
         #expect(try "\(setup.target(for: name("s2"), chosen: nil))" == "10.0.0.1:5001")
@@ -39,7 +41,8 @@ import Wire
         ("{\"server_ip\": 5}", "must be a string"), ("{\"server_ip\": \"a b\"}", "\"server_ip\""),
         ("{\"servers\": {\"S1\": \"h:1\"}}", "\"S1\" in \"servers\""),
         ("{\"servers\": {\"s1\": 1}}", "must be a string"),
-        ("{\"servers\": []}", "must be an object"), ("{\"user\": \"nobody\"}", "user@server"),
+        ("{\"downloads\": \"here\"}", "begins with / or ~/"), ("{\"servers\": []}", "must be an object"),
+        ("{\"user\": \"nobody\"}", "user@server"),
         ("{\"user\": \"a@b\", \"user\": \"a@b\"}", "twice"),
     ])
     func namesWhatIsWrongAndWhere(_ text: String, _ hint: String) {

@@ -1,0 +1,42 @@
+import Glibc
+import Wire
+
+/// Where accepted files go unless somebody says otherwise.
+package struct DownloadFolder: Equatable, Sendable {
+    /// nil if nothing says where.
+    package let path: String?
+
+    /// `$XDG_DOWNLOAD_DIR`, what the setup says, or `~/Downloads`. Relative paths of the environment count as absent, as
+    /// in the XDG Base Directory Specification; `~/` in the setup is the home folder.
+    package init(chosen: String?, environment: (String) -> String?) {
+        let home = environment("HOME").flatMap { $0.hasPrefix("/") ? $0 : nil }
+        if let path = environment("XDG_DOWNLOAD_DIR"), path.hasPrefix("/") {
+            self.path = path
+        } else if let chosen {
+            path = DownloadFolder.expand(chosen, home: home)
+        } else {
+            path = home.map { $0 + "/Downloads" }
+        }
+    }
+
+    /// A path as people write it: `~/` is the home folder.
+    package static func expand(_ path: String, home: String?) -> String {
+        guard let home, path.hasPrefix("~/") else { return path }
+        return home + path.dropFirst(1)
+    }
+
+    /// The folder, made if it is not there.
+    func made() throws(Refusal) -> String {
+        guard let path else {
+            throw Refusal(
+                .badValue, "nothing says where downloads go: name a path, or set \"downloads\" in client_setup.json")
+        }
+        var prefix = path.hasPrefix("/") ? "" : "."
+        for part in path.split(separator: "/") {
+            prefix += "/" + part
+            guard mkdir(prefix, 0o700) != 0, errno != EEXIST else { continue }
+            throw Refusal(.storeFailed, "cannot make the folder \(prefix): \(StandardStreams.reason(errno))")
+        }
+        return path
+    }
+}
