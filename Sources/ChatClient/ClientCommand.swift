@@ -78,7 +78,8 @@ package struct ShownMessage: Hashable, Sendable {
     package let content: MessageContent?
     package let isEncrypted: Bool
 
-    init(_ entry: Entry, in conversation: Conversation, _ content: MessageContent?) {
+    /// `content` is what the entry says once it has been opened.
+    package init(_ entry: Entry, in conversation: Conversation, _ content: MessageContent?) {
         self.conversation = conversation
         seq = entry.seq
         id = entry.envelope.id

@@ -5,6 +5,8 @@ import Net
 /// terminal or a pipe outside of it looks here.
 enum PendingSignals {
     static let answered: [Signal] = [.interrupt, .terminate, .hangUp]
+    /// Those of a terminal; harmless to everything else.
+    static let ofTerminals: [Signal] = [.windowChange, .continued]
 
     /// One that has been sent and not been taken.
     static var first: Signal? {

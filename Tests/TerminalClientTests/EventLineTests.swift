@@ -53,6 +53,28 @@ import Wire
         #expect(try JSONObject(parsing: Array(text.utf8)).string("text") == foul + "héllo 👋")
     }
 
+    @Test func noEventCarriesAnythingHarmful() throws {
+        for event in try Samples().everyEvent(saying: Samples.foul) {
+            let text = line(event)
+            #expect(text.hasSuffix("}\n"))
+            #expect(!text.dropLast().unicodeScalars.contains(where: SafeText.isHarmful))
+            _ = try JSONObject(parsing: Array(text.utf8))
+        }
+    }
+
+    @Test func filesHaveTheirMembers() throws {
+        let samples = try Samples()
+        let moving = samples.file(.receiving, from: samples.bob, name: "a", bytes: 34_567, speed: 100_000)
+        #expect(
+            line(.file(moving, answering: nil))
+                == #"{"event":"file","id":"\#(samples.id)","number":3,"state":"receiving","from":"bob@s2","to":"alice@s1","name":"a","bytes":34567,"of":1234567,"bytesPerSecond":100000,"secondsLeft":12}"#
+                + "\n")
+        let failed = samples.file(.failed, from: samples.bob, path: "/x", reason: Refusal(.noFile, "gone"))
+        #expect(line(.file(failed, answering: nil)).contains(#""path":"/x","reason":"no-file","text":"gone"}"#))
+        let offer = samples.message(.file(samples.offer("n")), from: samples.bob)
+        #expect(line(.message(offer, answering: nil)).contains(#""file":{"name":"n","of":1234567}"#))
+    }
+
     /// Whatever scalar stands in a text, escaping changes no meaning.
     @Test func escapingChangesNoMeaning() throws {
         var state: UInt64 = 1
