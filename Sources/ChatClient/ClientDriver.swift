@@ -27,6 +27,9 @@ package final class ClientDriver: StreamHandler {
     private var isStopping = false
     /// Set it to false before `start` if nobody is shown what arrives: then it stays unread for the next run.
     package var isReading = true
+    /// A message or a gap has been told, so that places which are saved from now on are behind it. Those before say where
+    /// a new profile begins to read.
+    private var hasTold = false
 
     // What this turn brought; worked off at its end, events first.
     private var events: [ClientEvent] = []
@@ -112,13 +115,18 @@ package final class ClientDriver: StreamHandler {
         case .disconnect(let reason): stream?.close(.local(reason))
         case .send(let line): stream?.write(line.encoded())
         case .wake(let at): wake(at: at)
-        case .emit(let event): events.append(event)
+        case .emit(let event):
+            switch event {
+            case .message, .gap: hasTold = true
+            default: break
+            }
+            events.append(event)
         case .end(let end):
             self.end = end
             stream?.close(.local(end.text))
         case .verifyHello, .scram, .verifyKeys, .seal, .open: worker.perform(action, attempt: attempt)
         case .file(let order): files.perform(order)
-        case .saveCursor where !isReading, .saveGap where !isReading: break
+        case .saveCursor where !isReading && hasTold, .saveGap where !isReading: break
         case .savePending, .saveDraft, .saveAccepted, .recall, .removePending, .saveFile, .removeFile, .saveCursor,
             .saveGap, .fillGap, .saveKeys, .savePins, .saveServerPin, .saveToken:
             changes.append(action)

@@ -4,30 +4,69 @@ package import Wire
 package struct Options: Equatable, Sendable {
     package enum Wish: Equatable, Sendable { case run, help, version }
 
+    /// How far a message has to get before `send` ends.
+    package enum Wait: String, CaseIterable, Sendable { case accepted, delivered }
+
     package var wish = Wish.run
     package var address: Address?
+    /// nil: the client runs until it is told to end.
+    package var verb: Verb?
+    /// The verb whose help is wanted.
+    package var verbName: String?
     package var setupPath: String?
     package var server: String?
     package var isJSON = false
+    /// Another device of the same account.
+    package var profile: UserName?
     package var passwordPath: String?
+    package var wait = Wait.accepted
+    package var count = CommandTable.historyCountDefault
+    package var timeoutSeconds = 30
 
     /// Throws `usage` for what is not known or not complete.
     package init(parsing arguments: [String]) throws(StartFault) {
         var rest = arguments[...]
         var isOptionsOver = false
         var seen: Set<Option> = []
+        var words: [String] = []
         while let argument = rest.popFirst() {
             if argument == "--", !isOptionsOver {
                 isOptionsOver = true
             } else if argument.hasPrefix("-"), argument != "-", !isOptionsOver {
                 try take(argument, &rest, &seen)
             } else {
-                guard address == nil else {
-                    throw StartFault(.usage, "there is one address too many: \(SafeText(argument))")
-                }
-                address = try Options.address(argument)
+                words.append(argument)
             }
         }
+        try take(words)
+        let misplaced = seen.filter { $0.isOfVerbs && verbName.flatMap(VerbTable.find)?.options.contains($0) != true }
+        if let option = misplaced.min(by: { $0.rawValue < $1.rawValue }) {
+            let verbs = VerbTable.all.filter { $0.options.contains(option) }.map(\.name)
+            throw StartFault(.usage, "\(option.rawValue) belongs to \(verbs.joined(separator: ", "))")
+        }
+        guard !seen.contains(.line) || (!isJSON && verbName == nil) else {
+            throw StartFault(.usage, "--line goes with no verb and not with --json")
+        }
+    }
+
+    /// An address holds an @, so a verb is never mistaken for one.
+    private mutating func take(_ words: [String]) throws(StartFault) {
+        var words = words
+        if let first = words.first, first.contains("@") {
+            address = try Options.address(first)
+            words.removeFirst()
+        }
+        guard let name = words.first else { return }
+        guard let spec = VerbTable.find(name) else {
+            let known = VerbTable.all.map(\.name)
+            let hint = Spelling.nearest(to: name, among: known).map { "did you mean \($0)?" }
+            throw StartFault(
+                .usage,
+                "\(SafeText(name)) is neither an address (user@server) nor a verb; \(hint ?? "verbs are \(known.joined(separator: ", "))")"
+            )
+        }
+        verbName = spec.name
+        if wish == .run { verb = try spec.parse(Array(words.dropFirst())) }
     }
 
     private mutating func take(
@@ -50,14 +89,38 @@ package struct Options: Equatable, Sendable {
         } else if value != nil {
             throw StartFault(.usage, "\(name) takes no value")
         }
+        try set(option, value ?? "")
+    }
+
+    private mutating func set(_ option: Option, _ value: String) throws(StartFault) {
         switch option {
         case .setup: setupPath = value
         case .server: server = value
         case .json: isJSON = true
+        // The default; said by scripts that mean it.
+        case .line: break
+        case .profile:
+            do throws(AddressError) { profile = try UserName(value) } catch {
+                throw StartFault(.usage, "--profile \(SafeText(value)): \(error.text)")
+            }
         case .passwordFile: passwordPath = value
+        case .wait:
+            guard let state = Wait(rawValue: value) else {
+                throw StartFault(.usage, "--wait is for \(Wait.allCases.map(\.rawValue).joined(separator: " or "))")
+            }
+            wait = state
+        case .count: count = try Options.number(option, value, max: HistoryRange.countMax)
+        case .timeout: timeoutSeconds = try Options.number(option, value, max: Options.timeoutSecondsMax)
         case .help: wish = .help
         case .version: if wish != .help { wish = .version }
         }
+    }
+
+    private static func number(_ option: Option, _ value: String, max: Int) throws(StartFault) -> Int {
+        guard let number = Int(value), (1...max).contains(number) else {
+            throw StartFault(.usage, "\(option.rawValue) is a number from 1 to \(max)")
+        }
+        return number
     }
 
     /// What a person typed: capitals are folded.
@@ -68,58 +131,6 @@ package struct Options: Equatable, Sendable {
     }
 
     package static let version = "postroad 0.1.0"
-
-    package static var help: String {
-        let rows = Option.allCases.map { option in
-            ([option.rawValue, option.placeholder].compactMap { $0 }.joined(separator: " "), option.summary)
-        }
-        let width = rows.map(\.0.count).max() ?? 0
-        let table = rows.map { "  \($0.0)\(String(repeating: " ", count: width - $0.0.count))  \($0.1)" }
-        return """
-            Usage: postroad [USER@SERVER] [options]
-
-            Talks to the node that serves SERVER, as USER.
-
-            \(table.joined(separator: "\n"))
-
-            The password is taken from --password-file, from POSTROAD_PASSWORD, or asked for on the terminal; after the
-            first login it is not needed. client_setup.json holds "server_ip", "servers" and "user".
-
-            With --json, commands are read from standard input, one object a line:
-            \(CommandHelp.json.map { "  " + $0 }.joined(separator: "\n"))
-
-            Exit codes: 0 ok, 1 failure, 2 usage, 68 unknown host, 69 unreachable, 76 protocol, 77 login refused,
-            78 bad setup, 130 and 143 on signals.
-            """
-    }
-}
-
-/// All options, in the order of the help.
-package enum Option: String, CaseIterable, Sendable {
-    case setup = "--setup"
-    case server = "--server"
-    case json = "--json"
-    case passwordFile = "--password-file"
-    case help = "--help"
-    case version = "--version"
-
-    /// What stands for the value in the help; nil if the option takes none.
-    package var placeholder: String? {
-        switch self {
-        case .setup, .passwordFile: "FILE"
-        case .server: "HOST:PORT"
-        case .json, .help, .version: nil
-        }
-    }
-
-    package var summary: String {
-        switch self {
-        case .setup: "read this file instead of client_setup.json"
-        case .server: "connect here, whatever the setup says (port 5001 if none is given)"
-        case .json: "read commands and write events as lines of JSON"
-        case .passwordFile: "read the password from the first line of this file"
-        case .help: "print this and exit"
-        case .version: "print the version and exit"
-        }
-    }
+    /// A day; whoever waits longer has another tool for it.
+    private static let timeoutSecondsMax = 86_400
 }

@@ -8,7 +8,7 @@ enum Program {
     /// Returns the exit status.
     static func run(_ arguments: [String]) -> Int32 {
         StandardStreams.occupy()
-        SignalSource.block(PendingSignals.answered)
+        SignalSource.block(PendingSignals.answered + PendingSignals.ofTerminals)
         do {
             return try start(try Options(parsing: arguments))
         } catch let fault as StartFault {
@@ -23,7 +23,7 @@ enum Program {
     private static func start(_ options: Options) throws -> Int32 {
         switch options.wish {
         case .help:
-            print(Options.help)
+            print(options.verbName.flatMap(VerbTable.find)?.help ?? Options.help)
             return ExitCode.ok.rawValue
         case .version:
             print(Options.version)
@@ -32,23 +32,27 @@ enum Program {
         }
         let setup = try readSetup(options.setupPath)
         guard let address = options.address ?? setup.user else {
-            throw StartFault(.usage, "say who you are: postroad USER@SERVER --json")
+            throw StartFault(.usage, "say who you are: postroad USER@SERVER, or \"user\" in client_setup.json")
         }
-        guard options.isJSON else {
-            throw StartFault(.usage, "this version speaks JSON mode only: postroad \(address) --json")
+        var text = ""
+        switch try textOfVerb(options.verb) {
+        case .text(let read): text = read
+        case .interrupted(let signal): return signal.exitStatus
         }
         let target = try setup.target(for: address.server, chosen: options.server)
         let given = try PasswordSource.given(path: options.passwordPath)
-        let profile = try openProfile(of: address)
-        let downloads = DownloadFolder(chosen: setup.downloads, environment: variable)
+        let profile = try openProfile(of: address, options.profile)
+        let plan = Plan(
+            target: target, downloads: DownloadFolder(chosen: setup.downloads, environment: variable), options: options,
+            text: text)
         switch given {
-        case .password(let bytes): return try serve(profile, at: target, password: bytes, downloads: downloads)
+        case .password(let bytes): return try serve(profile, plan, password: bytes)
         case .interrupted(let signal): return signal.exitStatus
-        case .none where profile.hasToken: return try serve(profile, at: target, password: nil, downloads: downloads)
+        case .none where profile.hasToken: return try serve(profile, plan, password: nil)
         case .none: break
         }
         switch PasswordSource.ask(for: address) {
-        case .password(let bytes): return try serve(profile, at: target, password: bytes, downloads: downloads)
+        case .password(let bytes): return try serve(profile, plan, password: bytes)
         case .interrupted(let signal): return signal.exitStatus
         case .none:
             throw StartFault(
@@ -56,16 +60,31 @@ enum Program {
         }
     }
 
-    private static func serve(
-        _ profile: Profile, at target: HostPort, password: [UInt8]?, downloads: DownloadFolder
-    ) throws -> Int32 {
+    private struct Plan {
+        let target: HostPort
+        let downloads: DownloadFolder
+        let options: Options
+        /// What `send` sends.
+        let text: String
+    }
+
+    private static func textOfVerb(_ verb: Verb?) throws(StartFault) -> TextInput.Answer {
+        guard case .send(_, let text) = verb else { return .text("") }
+        if let text, text != "-" { return .text(text) }
+        guard text != nil || isatty(0) == 0 else {
+            throw StartFault(.usage, "say what to send: a text, or - for standard input")
+        }
+        return try TextInput.read()
+    }
+
+    private static func serve(_ profile: Profile, _ plan: Plan, password: [UInt8]?) throws -> Int32 {
         var password = password
         var status = ExitCode.failure.rawValue
         var session: Session?
         try EventLoop.run { loop in
             let made = try Session(
-                loop: loop, profile: profile, target: target, password: &password, downloads: downloads,
-                isReading: true, face: JSONFace()
+                loop: loop, profile: profile, target: plan.target, password: &password, downloads: plan.downloads,
+                isReading: plan.options.verb.map { $0 == .tail } ?? true, face: face(for: plan, profile)
             ) { code in
                 status = code
                 loop.stop()
@@ -78,11 +97,27 @@ enum Program {
         return status
     }
 
-    private static func openProfile(of address: Address) throws(StartFault) -> Profile {
+    private static func face(for plan: Plan, _ profile: Profile) -> any Face {
+        if let verb = plan.options.verb {
+            let run = VerbRun(
+                verb, text: plan.text, options: plan.options, address: profile.address,
+                localTime: { LocalTime.here($0) })
+            return VerbFace(run, timeoutSeconds: plan.options.timeoutSeconds)
+        }
+        if plan.options.isJSON { return JSONFace() }
+        guard Terminal.isCapable(input: 0, output: 1, environment: variable) else {
+            return LineFace(screen: PlainScreen(), address: profile.address)
+        }
+        let terminal = Terminal(input: 0, output: 1, environment: variable)
+        let screen = TerminalScreen(terminal: terminal, historyPath: profile.path + "/input-history")
+        return LineFace(screen: screen, address: profile.address)
+    }
+
+    private static func openProfile(of address: Address, _ name: UserName?) throws(StartFault) -> Profile {
         guard let dataPath = Profile.dataPath(environment: variable) else {
             throw StartFault(.failure, "neither XDG_DATA_HOME nor HOME says where the profile belongs")
         }
-        do throws(ProfileError) { return try Profile(address: address, dataPath: dataPath) } catch {
+        do throws(ProfileError) { return try Profile(address: address, name: name, dataPath: dataPath) } catch {
             throw StartFault(.failure, error.text)
         }
     }
