@@ -68,19 +68,44 @@ package struct Mesh: Sendable {
             applyToLink(event, at: now, &random, &actions)
         case .keysAnswer(let id, let ref, let user, let devices, let refusal):
             guard let name = links[id]?.peer, peers[name]?.link?.id == id else { return }
-            guard peers[name]?.link?.requests.answers(ref) ?? false else { return }
+            guard peers[name]?.link?.keys.answers(ref) ?? false else { return }
             let few = Array(devices.prefix(DeviceKey.devicesPerAccountMax))
             actions.append(.send(id, .keys(ref: ref, user: user, devices: few, refusal: refusal)))
         case .askKeys(let address, let token):
             let refusal = Refusal(.unknownServer, "this node knows no server named \(address.server)")
             let answer = peers[address.server]?.askKeys(address.user, token: token, at: now)
             actions.append(answer ?? .keysFound(token: token, address, [], refusal))
+        case .askFile, .withdrawFiles, .chunkAnswer, .outcomeAnswer: applyToFiles(event, at: now, &actions)
         case .presence(let changes):
             for person in changes { people[person.user] = person.isOnline ? person : nil }
             for name in order { peers[name]?.link?.feed?.changed(changes.map(\.user), people) }
         case .pinned, .queued, .outboxRead, .rewound, .committed, .commitFailed, .refusalsRead:
             applyToStream(event, at: now, &random, &actions)
         }
+    }
+
+    private mutating func applyToFiles(_ event: MeshEvent, at now: Instant, _ actions: inout [MeshAction]) {
+        switch event {
+        case .askFile(let question, let token):
+            let server = question.author.server
+            let refusal = Refusal(.unknownServer, "this node knows no server named \(server)")
+            let answer = peers[server]?.askFile(question, token: token, at: now)
+            actions += answer ?? [.fileAnswered(token: token, data: [], refusal)]
+        case .withdrawFiles(let tokens):
+            for name in order { actions += peers[name]?.withdrawFiles(tokens) ?? [] }
+        case .chunkAnswer(let id, let ref, let data, let refusal):
+            answerFile(on: id, ref, .chunk(ref: ref, data: data, refusal: refusal), &actions)
+        case .outcomeAnswer(let id, let ref, let refusal):
+            answerFile(on: id, ref, .outcomeKept(ref: ref, refusal: refusal), &actions)
+        default: break
+        }
+    }
+
+    private mutating func answerFile(
+        on id: LinkID, _ ref: Int64, _ message: LinkMessage, _ actions: inout [MeshAction]
+    ) {
+        guard let name = links[id]?.peer, peers[name]?.link?.id == id else { return }
+        actions += peers[name]?.answerFile(ref, message) ?? []
     }
 
     /// What the store answers or reports.
@@ -158,11 +183,13 @@ package struct Mesh: Sendable {
 
     private func subject(of event: MeshEvent) -> (server: ServerName?, link: LinkID?) {
         switch event {
-        case .started, .tick, .draining, .presence: (nil, nil)
+        case .started, .tick, .draining, .presence, .withdrawFiles: (nil, nil)
         case .opened(let id, _), .received(let id, _), .unreadable(let id, _), .heard(let id), .closed(let id, _),
-            .signed(let id, _), .verified(let id, _), .keysAnswer(let id, _, _, _, _):
+            .signed(let id, _), .verified(let id, _), .keysAnswer(let id, _, _, _, _), .chunkAnswer(let id, _, _, _),
+            .outcomeAnswer(let id, _, _):
             (links[id]?.peer, id)
         case .askKeys(let address, _): (address.server, nil)
+        case .askFile(let question, _): (question.author.server, nil)
         case .pinned(let name, _), .queued(let name, _), .outboxRead(let name, _, _, _), .rewound(let name, _, _),
             .committed(let name, _, _, _), .commitFailed(let name, _, _), .refusalsRead(let name, _, _, _, _, _):
             (name, nil)

@@ -128,6 +128,14 @@ package enum MeshEvent: Sendable {
     case askKeys(Address, token: UInt64)
     /// Answers `findKeys`.
     case keysAnswer(LinkID, ref: Int64, user: UserName, devices: [DeviceKey], refusal: Refusal?)
+    /// One of our sessions asks about a file of somebody on another server.
+    case askFile(FileQuestion, token: UInt64)
+    /// Nobody waits for these answers any more: what is not on its way is answered `timedOut` at once.
+    case withdrawFiles(tokens: Set<UInt64>)
+    /// Answers `findChunk`; `data` is empty where `refusal` says why.
+    case chunkAnswer(LinkID, ref: Int64, data: [UInt8], refusal: Refusal?)
+    /// Answers `keepOutcome`: it is on disk, or refused.
+    case outcomeAnswer(LinkID, ref: Int64, refusal: Refusal?)
     /// The instant of the last `wake` has come. Ticks too many do no harm.
     case tick
     /// The node is going down.
@@ -173,6 +181,14 @@ package enum MeshAction: Hashable, Sendable {
     case findKeys(LinkID, ref: Int64, UserName)
     /// Answers `askKeys`, with the keys last known where the peer cannot be asked and some are known.
     case keysFound(token: UInt64, Address, [DeviceKey], Refusal?)
+    /// Somebody of the peer's wants a chunk of a file of one of our people; answered by `chunkAnswer`. A link has no
+    /// more than 16 of these and the next under way.
+    case findChunk(LinkID, ref: Int64, ChunkPlace, reader: Address)
+    /// Somebody of the peer's has received or declined a file of `from`, one of our people; answered by
+    /// `outcomeAnswer`.
+    case keepOutcome(LinkID, ref: Int64, from: Address, id: MessageID, by: Address, FileOutcome)
+    /// Answers `askFile`: a chunk, or empty data for an outcome that is kept or where the refusal says why not.
+    case fileAnswered(token: UInt64, data: [UInt8], Refusal?)
     /// Send `tick` at this instant, in place of any later one.
     case wake(at: Instant)
     case note(MeshNote)

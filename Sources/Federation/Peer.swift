@@ -10,7 +10,8 @@ struct Peer: Sendable {
         let provenAt: Instant
         /// The peer has said resume; nil feed until then.
         var feed: PresenceFeed?
-        var requests = KeyRequests()
+        var keys = Requests<UserName>(.keys)
+        var files = Requests<FileQuestion>(.files)
         /// It took something from us.
         var hasDelivered = false
     }
@@ -52,7 +53,7 @@ struct Peer: Sendable {
     var key: IdentityKey? { setup.key ?? pin }
 
     var deadline: Instant? {
-        [link?.feed?.dueAt, link?.requests.deadline].compactMap { $0 }.min()
+        [link?.feed?.dueAt, link?.keys.deadline, link?.files.deadline].compactMap { $0 }.min()
     }
 
     /// When to dial; nil if there is no need or no way.
@@ -80,7 +81,8 @@ struct Peer: Sendable {
         inbound.end()
         lastError = reason
         var actions: [MeshAction] = [.note(.linkDown(name, ended.id, reason))]
-        actions += ended.requests.end().map { lastKnown($0.user, $0.token, Peer.notLinked) }
+        actions += ended.keys.end().map { lastKnown($0.question, $0.token, Peer.notLinked) }
+        actions += ended.files.end().map { .fileAnswered(token: $0.token, data: [], Peer.notLinked) }
         let changes = isReplaced ? [] : presence.lost()
         return changes.isEmpty ? actions : actions + [.people(changes)]
     }
@@ -109,7 +111,13 @@ struct Peer: Sendable {
             return changes.isEmpty ? [] : [.people(changes)]
         case .keysWanted(let ref, let user): return try keysWanted(ref, user)
         case .keys(let ref, let user, let devices, let refusal): return try keys(ref, user, devices, refusal)
-        case .hello, .proof, .closing, .chunkWanted, .chunk, .outcome, .outcomeKept: return []
+        case .chunkWanted(let ref, let place, let reader): return try fileWanted(ref, .chunk(place, reader: reader))
+        case .outcome(let ref, let from, let id, let reader, let outcome):
+            return try fileWanted(ref, .outcome(from: from, id: id, reader: reader, outcome))
+        case .chunk(let ref, let data, let refusal):
+            return try fileAnswered(ref, isChunk: true, data: data, refusal)
+        case .outcomeKept(let ref, let refusal): return try fileAnswered(ref, isChunk: false, data: [], refusal)
+        case .hello, .proof, .closing: return []
         }
     }
 
@@ -173,45 +181,8 @@ struct Peer: Sendable {
         return [.send(link.id, resume())] + perform(try outbox.begin(at: waiting.position))
     }
 
-    // MARK: Keys
-
-    mutating func askKeys(_ user: UserName, token: UInt64, at now: Instant) -> MeshAction {
-        guard link?.feed != nil, let id = link?.id else { return lastKnown(user, token, Peer.notLinked) }
-        guard let message = link?.requests.ask(user, token: token, at: now) else {
-            return lastKnown(user, token, Refusal(.busy, "too many questions for keys wait for their answer"))
-        }
-        return .send(id, message)
-    }
-
-    private mutating func keysWanted(_ ref: Int64, _ user: UserName) throws(Refusal) -> [MeshAction] {
-        guard let id = link?.id else { return [] }
-        guard try link?.requests.wants(ref) ?? false else {
-            let refusal = Refusal(.busy, "at most \(KeyRequests.countMax) questions may wait for their answer")
-            return [.send(id, .keys(ref: ref, user: user, devices: [], refusal: refusal))]
-        }
-        return [.findKeys(id, ref: ref, user)]
-    }
-
-    private mutating func keys(
-        _ ref: Int64, _ user: UserName, _ devices: [DeviceKey], _ refusal: Refusal?
-    ) throws(Refusal) -> [MeshAction] {
-        guard devices.count <= DeviceKey.devicesPerAccountMax else {
-            throw Refusal(.tooManyDevices, "a person has at most \(DeviceKey.devicesPerAccountMax) devices")
-        }
-        guard let request = try link?.requests.answered(ref, user: user) else {
-            return [.note(.ignored(name, .timedOut))]
-        }
-        let address = Address(user: user, server: name)
-        return [.keysFound(token: request.token, address, devices, refusal)]
-    }
-
-    private func lastKnown(_ user: UserName, _ token: UInt64, _ refusal: Refusal) -> MeshAction {
-        let keys = presence.keys(of: user)
-        let address = Address(user: user, server: name)
-        return .keysFound(token: token, address, keys, keys.isEmpty ? refusal : nil)
-    }
-
-    private static let notLinked = Refusal(.timedOut, "there is no link to that server now; try again later")
+    /// The answer to a question that cannot be asked, or not be answered any more.
+    static let notLinked = Refusal(.timedOut, "there is no link to that server now; try again later")
 
     // MARK: Time
 
@@ -219,11 +190,12 @@ struct Peer: Sendable {
         guard let id = link?.id else { return [] }
         var actions: [MeshAction] = []
         if let page = link?.feed?.page(of: own, people, at: now) { actions.append(.send(id, .presence(page))) }
-        for request in link?.requests.expired(at: now) ?? [] {
-            let refusal = Refusal(.timedOut, "that server did not answer in time; try again later")
-            actions.append(lastKnown(request.user, request.token, refusal))
+        let refusal = Refusal(.timedOut, "that server did not answer in time; try again later")
+        for (token, user) in link?.keys.expired(at: now) ?? [] { actions.append(lastKnown(user, token, refusal)) }
+        for (token, _) in link?.files.expired(at: now) ?? [] {
+            actions.append(.fileAnswered(token: token, data: [], refusal))
         }
-        return actions
+        return actions + sendWaiting(at: now)
     }
 
     // MARK: Steps of the streams

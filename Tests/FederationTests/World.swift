@@ -66,6 +66,13 @@ struct World {
     private(set) var expected: [ServerName: [ServerName: [MessageID]]] = [:]
     private(set) var refused: [ServerName: [ServerName: Set<Int64>]] = [:]
     private(set) var linkCount = 0
+    // Files: what was asked and by whom, what the authors' nodes keep, and how often which answer came.
+    private var lastToken: UInt64 = 0
+    private var questions: [UInt64: (FileQuestion, ServerName, life: Int)] = [:]
+    private var kept: [ServerName: [MessageID: String]] = [:]
+    private(set) var fileAnswers: [Refusal.Code?: Int] = [:]
+    /// Questions about files that each link carries in each direction.
+    private var underWay: [End: Set<Int64>] = [:]
 
     init(_ texts: [String], seed: Int) {
         random = SplitMix64(seed: UInt64(seed))
@@ -101,6 +108,37 @@ struct World {
         nodes[name]?.people[person.user] = person.isOnline ? person : nil
         tell(name, .presence([person]), after: 0)
     }
+
+    /// Somebody of `name` asks the node of the file's author.
+    mutating func ask(_ question: FileQuestion, from name: ServerName) {
+        guard let node = nodes[name], node.isUp else { return }
+        lastToken += 1
+        questions[lastToken] = (question, name, node.life)
+        feed(name, .askFile(question, token: lastToken))
+    }
+
+    /// What a reader's copy of a chunk looks like, so that a chunk for somebody else is noticed.
+    static func data(of place: ChunkPlace, for reader: Address) -> [UInt8] {
+        Array("\(place.from) \(place.id) \(place.index) \(reader)".utf8)
+    }
+
+    private mutating func answered(_ token: UInt64, _ data: [UInt8], _ refusal: Refusal?) {
+        guard let (question, name, _) = questions.removeValue(forKey: token) else {
+            Issue.record("question \(token) was answered twice")
+            return
+        }
+        fileAnswers[refusal?.code, default: 0] += 1
+        guard refusal == nil else { return }
+        switch question {
+        case .chunk(let place, let reader):
+            #expect(data == World.data(of: place, for: Address(user: reader, server: name)))
+        case .outcome(let from, let id, let reader, let outcome):
+            #expect(data == [] && kept[from.server]?[id] == "\(reader)@\(name) \(outcome.rawValue)")
+        }
+    }
+
+    /// Questions that were asked in a life of their node that still goes on.
+    var unanswered: Int { questions.values.count { _, name, life in nodes[name]?.life == life } }
 
     mutating func crash(_ name: ServerName, forMilliseconds duration: Int) {
         guard nodes[name]?.isUp ?? false else { return }
@@ -242,6 +280,17 @@ struct World {
             }
         case .note(.linkUp): linkCount += 1
         case .note, .findKeys, .keysFound: break
+        case .findChunk(let id, let ref, let place, let reader):
+            #expect(place.from.server == name)
+            // Disks are slow at times, so answers overtake each other, and some come too late.
+            let data = World.data(of: place, for: reader)
+            let late = Int.random(in: 0..<20, using: &random) == 0 ? 25_000 : delay(300)
+            tell(name, .chunkAnswer(id, ref: ref, data: data, refusal: nil), after: late)
+        case .keepOutcome(let id, let ref, let from, let file, let reader, let outcome):
+            #expect(from.server == name)
+            kept[name, default: [:]][file] = "\(reader) \(outcome.rawValue)"
+            tell(name, .outcomeAnswer(id, ref: ref, refusal: nil), after: delay(300))
+        case .fileAnswered(let token, let data, let refusal): answered(token, data, refusal)
         case .pin, .beginInbound, .commit, .commitSkip, .readOutbox, .acknowledge, .rewind, .readRefusals:
             let at = max(now, node.storeFreeAt).advanced(by: .milliseconds(delay(2)))
             nodes[name]?.storeFreeAt = at
@@ -286,8 +335,13 @@ struct World {
             connections[end.connection].sent[side] += 1
             let waiting = connections[end.connection].sent[side] - connections[end.connection].acknowledged[side]
             #expect(waiting <= Int64(Outbox.windowCountMax))
+        case .chunkWanted(let ref, _, _), .outcome(let ref, _, _, _, _): underWay[end, default: []].insert(ref)
+        case .chunk(let ref, _, _), .outcomeKept(let ref, _):
+            underWay[End(connection: end.connection, isDialler: !end.isDialler)]?.remove(ref)
         default: break
         }
+        // The asker may give one up that the other side still looks for.
+        #expect(underWay[end, default: []].count <= 32)
         deliver(End(connection: end.connection, isDialler: !end.isDialler), message) { .received($0, message) }
     }
 

@@ -53,6 +53,8 @@ extension Hub {
             answerKeys(link, ref, user, at: now, wall: wall, using: &random)
         case .keysFound(let token, let address, let keys, let refusal):
             foundKeys(token, of: address, keys, refusal)
+        // Nobody asks yet, and there are no files.
+        case .findChunk, .keepOutcome, .fileAnswered: break
         case .wake(let instant): actions.append(.wake(at: instant))
         case .dial, .send, .ping, .close, .sign, .verify, .note: actions.append(.mesh(action))
         }
