@@ -74,12 +74,12 @@ enum NodeProgram {
             let store = try NodeStore(path: folder.path + "/node.db", epoch: epoch, now: Clock.wallMilliseconds)
             let stored = try StoredState(reading: store)
             let node = try NodeDriver(loop: loop, setup: setup, identity: identity, stored: stored, log: log)
-            let replies = node.makeStoreInbox()
-            let thread = try StoreThread(store) { replies.post($0) }
+            try node.store.begin(store)
+            try node.spool.begin(try SpoolStore(path: folder.path + "/spool.db", limits: setup.files.limits))
             _ = try SignalSource(loop: loop, signals: signals) { signal in
                 if signal == .user1 { node.writeCounts() } else { node.drain() }
             }
-            try node.start(store: thread, stored: stored, clientAddress: addresses.0, linkAddress: addresses.1)
+            try node.start(stored: stored, clientAddress: addresses.0, linkAddress: addresses.1)
         }
     }
 }

@@ -33,6 +33,7 @@ package struct Setup: Sendable {
     package let allowsPlaintextLinks: Bool
     /// What the file sets; the rest has its default.
     package let keysSet: Set<SetupKey>
+    package let files: Files
 
     package struct AdminEntry: Sendable {
         package let user: UserName
@@ -89,6 +90,7 @@ package struct Setup: Sendable {
         allowsPlaintextLinks = try reader.read(SetupKey.allowsPlaintextLinks.rawValue) { object throws(Refusal) in
             try object.flag(SetupKey.allowsPlaintextLinks.rawValue)
         }
+        files = try Files(reader)
     }
 
     private static func serverName(_ reader: SetupReader) throws(SetupError) -> ServerName {

@@ -1,3 +1,5 @@
+import Wire
+
 /// The keys of the setup file. This is the one table of them: the reader, the errors, `--help`, `check` and, held to it
 /// by a test, `Docs/operating.md` take names, defaults and meanings from here. What is not here stops the start.
 package enum SetupKey: String, CaseIterable, Sendable {
@@ -9,6 +11,10 @@ package enum SetupKey: String, CaseIterable, Sendable {
     case data = "data"
     case passwordIterations = "password_iterations"
     case allowsPlaintextLinks = "allow_plaintext_links"
+    case fileBytesMax = "file_bytes_max"
+    case spoolBytesMax = "spool_bytes_max"
+    case spoolAccountBytesMax = "spool_account_bytes_max"
+    case fileKeepDays = "file_keep_days"
 
     /// The default as it would be written into the file, nil for the key that has to be there, and one line for people.
     package var row: (standard: String?, meaning: String) {
@@ -33,6 +39,19 @@ package enum SetupKey: String, CaseIterable, Sendable {
                 "cost of a password guess, \(Setup.iterations.lowerBound) to \(Setup.iterations.upperBound)"
             )
         case .allowsPlaintextLinks: ("false", "take plaintext links from other machines too")
+        case .fileBytesMax:
+            (
+                String(Setup.Files.defaultBytesMax),
+                "size of one file, 0 to \(FileOffer.bytesMax); with 0 no new files are taken"
+            )
+        case .spoolBytesMax: (String(Setup.Files.defaultSpoolBytesMax), "disk for the files of all accounts")
+        case .spoolAccountBytesMax:
+            (String(Setup.Files.defaultAccountBytesMax), "of it, for the files of one account")
+        case .fileKeepDays:
+            (
+                String(Setup.Files.defaultKeepDays),
+                "how long a file waits to be fetched, 1 to \(Setup.Files.keepDaysMax)"
+            )
         }
     }
 }

@@ -39,6 +39,10 @@ package struct SetupSummary: Sendable {
         case .allowsPlaintextLinks:
             setup.allowsPlaintextLinks
                 ? "true: other machines may link in plaintext" : "false: only this machine may link in plaintext"
+        case .fileBytesMax: setup.files.bytesMax == 0 ? "0: no files are taken" : String(setup.files.bytesMax)
+        case .spoolBytesMax: String(setup.files.spoolBytesMax)
+        case .spoolAccountBytesMax: String(setup.files.accountBytesMax)
+        case .fileKeepDays: String(setup.files.keepDays)
         }
     }
 
@@ -84,6 +88,10 @@ package struct SetupSummary: Sendable {
         case .data: writer.object(key.rawValue) { folder.write(setup.dataFolder, to: &$0) }
         case .passwordIterations: writer.member(key.rawValue, Int64(setup.passwordIterations))
         case .allowsPlaintextLinks: writer.member(key.rawValue, setup.allowsPlaintextLinks)
+        case .fileBytesMax: writer.member(key.rawValue, setup.files.bytesMax)
+        case .spoolBytesMax: writer.member(key.rawValue, setup.files.spoolBytesMax)
+        case .spoolAccountBytesMax: writer.member(key.rawValue, setup.files.accountBytesMax)
+        case .fileKeepDays: writer.member(key.rawValue, setup.files.keepDays)
         }
     }
 

@@ -38,6 +38,8 @@ extension Hub {
             identity: LinkIdentity(name: setup.serverName, key: key), epoch: stored.streams.epoch, peers: peers,
             records: records)
         let accounts = Set(stored.accounts.map(\.user)).union(setup.admin.map(\.user))
-        self.init(name: setup.serverName, mesh: mesh, accounts: accounts, devices: stored.devices)
+        self.init(
+            name: setup.serverName, mesh: mesh, accounts: accounts, devices: stored.devices,
+            fileBytesMax: setup.files.bytesMax)
     }
 }

@@ -13,16 +13,21 @@ struct HubHarness {
     private(set) var meshActions: [MeshAction] = []
     private var hub: Hub
     private let store: NodeStore
-    private var now = Instant(nanoseconds: 0)
+    private let spool: SpoolStore
+    var now = Instant(nanoseconds: 0)
     private var random = SystemRandomNumberGenerator()
     private var lastSession: UInt64 = 0
     /// Requests wait here while it is true, as they do while the disk is slow.
     var isStoreSlow = false
     private var waiting: [(tag: UInt64, NodeRequest)] = []
 
+    private var waitingFiles: [(tag: UInt64, SpoolRequest)] = []
+    /// Milliseconds since 1970, for the spool.
+    var wall = HubHarness.wall
+
     static let wall: Int64 = 1_795_000_000_000
 
-    init(users: [String] = ["alice", "bob"], peers: [String] = ["s2"]) throws {
+    init(users: [String] = ["alice", "bob"], peers: [String] = ["s2"], limits: SpoolLimits = SpoolLimits()) throws {
         let admin = users.map { "\"\($0)\":\"x\"" }.joined(separator: ",")
         let mailing = peers.map { "\"\($0)\":\"127.0.0.1:9\"" }.joined(separator: ",")
         let json = "{\"server_name\":\"s1\",\"admin\":{\(admin)},\"mailing_address\":{\(mailing),\"far\":\"10.0.0.1\"}}"
@@ -33,13 +38,15 @@ struct HubHarness {
                 try UserName(user), verifier: "x", entryDigest: [1], at: HubHarness.wall)
             _ = store.perform([request])
         }
+        spool = try SpoolStore(path: ":memory:", limits: limits)
         guard let key = IdentityKey(bytes: [UInt8](repeating: 1, count: 32)) else { throw CryptoError.misuse }
         hub = Hub(setup: setup, key: key, stored: try StoredState(reading: store))
     }
 
     mutating func handle(_ event: HubEvent) {
-        let actions = hub.handle(event, at: now, wall: HubHarness.wall, using: &random)
+        let actions = hub.handle(event, at: now, wall: wall, using: &random)
         var requests: [(tag: UInt64, NodeRequest)] = []
+        var later: [HubEvent] = []
         for action in actions {
             switch action {
             case .send(let ids, let line): for id in ids { sent[id, default: []].append(line) }
@@ -47,12 +54,19 @@ struct HubHarness {
             case .pause(let id): paused.insert(id)
             case .resume(let id): paused.remove(id)
             case .store(let tag, let request): requests.append((tag, request))
+            case .spool(let tag, let request): waitingFiles.append((tag, request))
+            case .mesh(.sign(let id, _)): later.append(.mesh(.signed(id, signature: [UInt8](repeating: 5, count: 64))))
+            case .mesh(.verify(let id, _, _, _)): later.append(.mesh(.verified(id, true)))
             case .mesh(let action): meshActions.append(action)
             case .wake: break
             }
         }
         waiting += requests
-        if !isStoreSlow { answer() }
+        if !isStoreSlow {
+            answer()
+            answerFiles()
+        }
+        for event in later { handle(event) }
     }
 
     /// Lets the store do what waits, as one commit.
@@ -64,8 +78,47 @@ struct HubHarness {
         handle(.stored(zip(batch, replies).map { ($0.0.tag, $0.1) }))
     }
 
+    /// Lets the spool do what waits, as one commit.
+    mutating func answerFiles() {
+        guard !waitingFiles.isEmpty else { return }
+        let batch = waitingFiles
+        waitingFiles = []
+        let replies = spool.perform(batch.map(\.1))
+        handle(.spooled(zip(batch, replies).map { ($0.0.tag, $0.1) }))
+    }
+
+    /// Plays `s2`, which is dialled, up to both sides' resume. Every signature is good.
+    mutating func linkToPeer() throws -> LinkID {
+        handle(.started)
+        var dialled: LinkID?
+        for case .dial(let id, _, _) in meshActions { dialled = id }
+        guard let id = dialled, let key = IdentityKey(bytes: [UInt8](repeating: 2, count: 32)) else {
+            throw CryptoError.misuse
+        }
+        let hello = LinkHello(
+            version: 1, from: try ServerName("s2"), to: try ServerName("s1"), nonce: [UInt8](repeating: 3, count: 32),
+            key: key)
+        handle(.mesh(.opened(id, .plaintext)))
+        handle(.mesh(.received(id, .hello(hello))))
+        handle(.mesh(.received(id, .proof(signature: [UInt8](repeating: 4, count: 64)))))
+        hear(.resume(StreamPosition(epoch: Epoch(9), first: 1, received: nil)), on: id)
+        return id
+    }
+
+    mutating func hear(_ message: LinkMessage, on id: LinkID) { handle(.mesh(.received(id, message))) }
+
+    /// What the peer was told about files since it was last asked.
+    mutating func takeFileMessages() -> [LinkMessage] {
+        let tags = ["chunkWanted", "chunk", "outcome", "outcomeKept"]
+        let messages = meshActions.compactMap { if case .send(_, let message) = $0 { message } else { nil } }
+        meshActions = []
+        return messages.filter { tags.contains($0.tag) }
+    }
+
     /// From now on the store fails every request.
     func breakStore() throws { try store.close() }
+
+    func breakSpool() throws { try spool.close() }
 
     mutating func join(_ user: String) throws -> SessionID {
         lastSession += 1

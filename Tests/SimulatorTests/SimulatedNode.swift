@@ -15,6 +15,8 @@ final class SimulatedNode: LinkParty {
     let identity: IdentityKey
     let setup: Setup
     let store: SimulatedStore
+    /// Files on disk.
+    private let spool: SpoolStore
     private(set) var hub: Hub?
     /// Counts starts, so that what was meant for an earlier one is known.
     private(set) var life = 0
@@ -46,6 +48,7 @@ final class SimulatedNode: LinkParty {
         identity = try #require(IdentityKey(bytes: key.publicKey.bytes))
         random = world.random.fork()
         store = try SimulatedStore(world, name: name, accounts: setup.admin.map(\.user))
+        spool = try SpoolStore(path: ":memory:", limits: SpoolLimits())
     }
 
     var isUp: Bool { hub != nil }
@@ -114,9 +117,16 @@ final class SimulatedNode: LinkParty {
         case .pause(let id): sessions[id]?.isPaused = true
         case .resume(let id): resume(id)
         case .store(let tag, let request): requests.append((tag, request))
+        case .spool(let tag, let request): perform(request, tag: tag)
         case .mesh(let action): perform(action)
         case .wake(let instant): wake(at: instant)
         }
+    }
+
+    /// Done at once and told a little later, so that a crash may come between.
+    private func perform(_ request: SpoolRequest, tag: UInt64) {
+        let replies = spool.perform([request]).map { (tag: tag, reply: $0) }
+        after(.milliseconds(2)) { [unowned self] in handle(.spooled(replies)) }
     }
 
     private func wake(at instant: Instant) {

@@ -30,7 +30,7 @@ final class ClientDriver {
         return listener.localAddress
     }
 
-    /// Twice the longest line above the standard queue.
+    /// Twice the longest line above the standard queue. 8 chunks, the most that a session is owed, are 528 KiB.
     private static var egressLimits: EgressQueue.Limits {
         EgressQueue.Limits(bytesMax: 2 << 20, highWaterBytes: 512 << 10, lowWaterBytes: 128 << 10)
     }

@@ -31,7 +31,8 @@ final class LinkDriver {
         resolver = try Resolver(loop: loop)
     }
 
-    /// A window of envelopes is 1 MiB at most, a presence page a quarter.
+    /// A window of envelopes is 1 MiB at most, a presence page a quarter. The peer has at most 16 questions for chunks
+    /// under way, whose answers are 1 MiB too; one that asks on without reading is a slow consumer.
     private static var egressLimits: EgressQueue.Limits {
         EgressQueue.Limits(bytesMax: 8 << 20, highWaterBytes: 2 << 20, lowWaterBytes: 512 << 10)
     }

@@ -13,30 +13,29 @@ final class NodeDriver {
     let identity: ServerIdentity
     let log: Log
     private var hub: Hub
-    private var store: StoreThread<NodeStore>?
     let accounts: AccountBook
     private var clients: ClientDriver?
     private var links: LinkDriver?
-    /// Who waits for an answer of the store, beside the hub.
-    private var askers: [UInt64: (NodeReply) -> Void] = [:]
-    private var lastAsked: UInt64 = 0
     private var users: [SessionID: UserName] = [:]
     private var events: [HubEvent] = []
-    /// What the store will be asked when the event at hand is done.
-    private var requests: [(tag: UInt64, NodeRequest)] = []
     private var isHandling = false
     private var refusalCounts: [Refusal.Code: Int] = [:]
     private var random = SecureGenerator()
     private var isDraining = false
+    /// Messages and accounts, and beside them files: a big file keeps no message from the disk.
+    private(set) lazy var store = StoreDriver<NodeStore>("store", loop: loop, log: log) { [unowned self] in
+        handle(.stored($0))
+    }
+    private(set) lazy var spool = StoreDriver<SpoolStore>("spool", loop: loop, log: log) { [unowned self] in
+        handle(.spooled($0))
+    }
 
-    /// Tags of the driver's own requests; the hub's count up from 1.
-    private static let ownTags: UInt64 = 1 << 63
     /// What clients and peers are told when the node stops.
     private static let retrySeconds: Int64 = 5
-    /// Design: a stop takes at most 10 s; this leaves room for the store to finish.
+    /// Design: a stop takes at most 10 s; this leaves room for the stores to finish.
     private static let drainDurationMax: Duration = .seconds(6)
-    /// What is committed is safe without the store's last tidying, and what is not was accepted to nobody.
     private static let storeCloseSecondsMax = 3
+    private static let spoolCloseSecondsMax = 1
 
     init(loop: EventLoop, setup: Setup, identity: ServerIdentity, stored: StoredState, log: Log) throws {
         self.loop = loop
@@ -47,18 +46,8 @@ final class NodeDriver {
         accounts = try AccountBook(loop: loop, identity: identity, iterations: setup.passwordIterations)
     }
 
-    /// Where the store posts its answers.
-    func makeStoreInbox() -> Inbox<[(UInt64, NodeReply)]> {
-        loop.makeInbox { [weak self] batches in
-            for batch in batches { self?.stored(batch) }
-        }
-    }
-
-    /// Serves: listeners first, then the line that says so.
-    func start(
-        store: StoreThread<NodeStore>, stored: StoredState, clientAddress: SocketAddress, linkAddress: SocketAddress
-    ) throws {
-        self.store = store
+    /// Serves, once both stores have begun: listeners first, then the line that says so.
+    func start(stored: StoredState, clientAddress: SocketAddress, linkAddress: SocketAddress) throws {
         let (clients, links) = (ClientDriver(loop: loop, node: self), try LinkDriver(loop: loop, node: self))
         (self.clients, self.links) = (clients, links)
         let bound = (try clients.listen(at: clientAddress), try links.listen(at: linkAddress))
@@ -103,7 +92,7 @@ final class NodeDriver {
             let actions = hub.handle(events[next], at: loop.now, wall: Clock.wallMilliseconds, using: &random)
             for action in actions { perform(action) }
             next += 1
-            // Requests that the store does not take are answered by one more event.
+            // Requests that a store does not take are answered by one more event.
             if next == events.count { submit() }
         }
         events.removeAll(keepingCapacity: true)
@@ -125,7 +114,8 @@ final class NodeDriver {
         case .close(let id, let line): clients?.close(id, line)
         case .pause(let id): clients?.pause(id)
         case .resume(let id): clients?.resume(id)
-        case .store(let tag, let request): requests.append((tag, request))
+        case .store(let tag, let request): store.append(request, tag: tag)
+        case .spool(let tag, let request): spool.append(request, tag: tag)
         case .mesh(.note(let note)):
             log.write(note)
             if let code = note.refusedCode { count(code) }
@@ -138,41 +128,17 @@ final class NodeDriver {
         loop.schedule(after: instant.since(loop.now)) { [weak self] in self?.handle(.rang) }
     }
 
-    // MARK: The store
+    // MARK: The stores
 
     /// Asks the store something that only the driver needs to know.
     func ask(_ request: NodeRequest, _ body: @escaping (NodeReply) -> Void) {
-        lastAsked += 1
-        let tag = NodeDriver.ownTags | lastAsked
-        askers[tag] = body
-        requests.append((tag, request))
+        store.ask(request, body)
         if !isHandling { submit() }
     }
 
-    /// Hands over what came up while one event was handled, so that one commit can carry it all.
     private func submit() {
-        guard !requests.isEmpty else { return }
-        let batch = requests
-        requests.removeAll(keepingCapacity: true)
-        guard store?.submit(batch) != true else { return }
-        let refusal = Refusal(.busy, "the store has too much to do; try again in a moment")
-        stored(batch.map { ($0.tag, .failed(refusal)) })
-    }
-
-    private func stored(_ batch: [(UInt64, NodeReply)]) {
-        var replies: [(tag: UInt64, reply: NodeReply)] = []
-        let failures = batch.compactMap { if case .failed(let refusal) = $0.1 { refusal } else { nil } }
-        if let first = failures.first {
-            log.write(.alarm, "store failed", [("reason", first.text), ("requests", String(failures.count))])
-        }
-        for (tag, reply) in batch {
-            if tag < NodeDriver.ownTags {
-                replies.append((tag, reply))
-            } else {
-                askers.removeValue(forKey: tag)?(reply)
-            }
-        }
-        handle(.stored(replies))
+        store.submit()
+        spool.submit()
     }
 
     // MARK: Sessions
@@ -190,7 +156,16 @@ final class NodeDriver {
     func count(_ code: Refusal.Code) { refusalCounts[code, default: 0] += 1 }
 
     func writeCounts() {
-        var members = [("sessions", String(clients?.sessionCount ?? 0))]
+        spool.ask(.usage) { [weak self] reply in
+            guard case .usage(let files, let bytes) = reply else { self?.writeState(); return }
+            self?.writeState([("files", String(files)), ("fileBytes", String(bytes))])
+        }
+        if !isHandling { submit() }
+    }
+
+    /// - Parameter usage: of the spool.
+    private func writeState(_ usage: [(String, String)] = []) {
+        var members = [("sessions", String(clients?.sessionCount ?? 0))] + usage
         for link in hub.linkStates { members.append((link.name.text, link.summary)) }
         for (code, count) in refusalCounts.sorted(by: { $0.key.rawValue < $1.key.rawValue }) {
             members.append((code.rawValue, String(count)))
@@ -200,7 +175,7 @@ final class NodeDriver {
 
     // MARK: The end
 
-    /// Accepts no more, tells everybody when to come back, lets the store finish and ends the loop. A second call ends
+    /// Accepts no more, tells everybody when to come back, lets the stores finish and ends the loop. A second call ends
     /// at once.
     func drain() {
         guard !isDraining else { return finish() }
@@ -217,17 +192,17 @@ final class NodeDriver {
     }
 
     private func finishWhenQuiet(by deadline: Instant) {
-        let isQuiet = (clients?.sessionCount ?? 0) == 0 && (links?.linkCount ?? 0) == 0 && store?.queuedCount == 0
+        let isQuiet =
+            (clients?.sessionCount ?? 0) == 0 && (links?.linkCount ?? 0) == 0 && store.queuedCount == 0
+            && spool.queuedCount == 0
         guard !isQuiet, loop.now < deadline else { return finish() }
         loop.schedule(after: .milliseconds(20)) { [weak self] in self?.finishWhenQuiet(by: deadline) }
     }
 
     private func finish() {
-        writeCounts()
-        if store?.close(withinSeconds: NodeDriver.storeCloseSecondsMax) == false {
-            log.write(.warning, "the store is still busy; leaving it")
-        }
-        store = nil
+        writeState()
+        store.close(withinSeconds: NodeDriver.storeCloseSecondsMax)
+        spool.close(withinSeconds: NodeDriver.spoolCloseSecondsMax)
         loop.stop()
     }
 }

@@ -60,6 +60,11 @@ package struct Hub: Sendable {
     /// Questions for keys of people elsewhere.
     var keyQuestions: [UInt64: KeyQuestion] = [:]
     var settling: [ServerName: Settling] = [:]
+    /// What the spool and other nodes are asked about files, by tag and token alike.
+    var fileErrands: [UInt64: FileErrand] = [:]
+    var isPurgingFiles = false
+    /// 0 if no files are taken.
+    let fileBytesMax: Int64
     var isDraining = false
     var actions: [HubAction] = []
     private var nextExpiry: Instant?
@@ -67,11 +72,15 @@ package struct Hub: Sendable {
     /// - Parameters:
     ///   - accounts: everybody who may be written to here, whether or not they may log in now.
     ///   - devices: their devices, the first registered one first.
-    package init(name: ServerName, mesh: Mesh, accounts: Set<UserName>, devices: [UserName: [DeviceKey]]) {
+    ///   - fileBytesMax: the largest file that the spool takes, for the welcome; 0 if it takes none.
+    package init(
+        name: ServerName, mesh: Mesh, accounts: Set<UserName>, devices: [UserName: [DeviceKey]], fileBytesMax: Int64
+    ) {
         self.name = name
         self.mesh = mesh
         self.accounts = accounts
         self.devices = devices
+        self.fileBytesMax = fileBytesMax
     }
 
     /// - Parameters:
@@ -86,6 +95,7 @@ package struct Hub: Sendable {
         case .said(let id, let line): said(id, line, at: now, wall: wall, using: &random)
         case .left(let id): left(id, at: now, wall: wall, using: &random)
         case .stored(let replies): stored(replies, at: now, wall: wall, using: &random)
+        case .spooled(let replies): spooled(replies, at: now, wall: wall, using: &random)
         case .mesh(let event): tell(event, at: now, wall: wall, using: &random)
         case .accounts(let names): accounts.formUnion(names)
         case .rang: rang(at: now, wall: wall, using: &random)
@@ -117,6 +127,7 @@ package struct Hub: Sendable {
         guard let due = nextExpiry, now >= due else { return }
         ask(.expire(at: wall), for: .expire)
         ask(.purge(at: wall), for: .purge)
+        purgeFiles(wall: wall)
         for peer in settling.keys.sorted() { settle(peer, wall: wall) }
         scheduleExpiry(at: now)
     }

@@ -41,6 +41,8 @@ package enum HubEvent: Sendable {
     case left(SessionID)
     /// Answers of the store, in the order of the questions.
     case stored([(tag: UInt64, reply: NodeReply)])
+    /// Answers of the spool, in the order of the questions.
+    case spooled([(tag: UInt64, reply: SpoolReply)])
     case mesh(MeshEvent)
     /// The setup file's accounts are in the store.
     case accounts([UserName])
@@ -59,6 +61,7 @@ package enum HubAction: Sendable {
     case pause(SessionID)
     case resume(SessionID)
     case store(tag: UInt64, NodeRequest)
+    case spool(tag: UInt64, SpoolRequest)
     /// Dialling, sending, signing and the like; never one that the hub performs itself.
     case mesh(MeshAction)
     /// Tell `rang` then. Each one counts: hub and mesh ask apart, and neither asks again for what it has asked.

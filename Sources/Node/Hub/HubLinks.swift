@@ -53,8 +53,10 @@ extension Hub {
             answerKeys(link, ref, user, at: now, wall: wall, using: &random)
         case .keysFound(let token, let address, let keys, let refusal):
             foundKeys(token, of: address, keys, refusal)
-        // Nobody asks yet, and there are no files.
-        case .findChunk, .keepOutcome, .fileAnswered: break
+        case .findChunk(let link, let ref, let place, let reader): findChunk(place, for: reader, on: link, ref)
+        case .keepOutcome(let link, let ref, let from, let id, let reader, let outcome):
+            keepOutcome(of: from, id, by: reader, outcome, on: link, ref, wall: wall)
+        case .fileAnswered(let token, let data, let refusal): fileAnswered(token, data, refusal)
         case .wake(let instant): actions.append(.wake(at: instant))
         case .dial, .send, .ping, .close, .sign, .verify, .note: actions.append(.mesh(action))
         }

@@ -34,7 +34,8 @@ extension Hub {
         sessions[id] = Session(user: login.user)
         sessionsOfUser[login.user, default: []].append(id)
         let welcome = Welcome(
-            data: login.data, address: address(of: login.user), token: login.token, heads: heads)
+            data: login.data, address: address(of: login.user), token: login.token, heads: heads,
+            fileBytesMax: fileBytesMax)
         actions.append(.send([id], .welcome(welcome)))
     }
 
@@ -46,6 +47,7 @@ extension Hub {
         sessionsOfUser[session.user]?.removeAll { $0 == id }
         if sessionsOfUser[session.user]?.isEmpty == true { sessionsOfUser[session.user] = nil }
         keyQuestions = keyQuestions.filter { $0.value.session != id }
+        withdrawFetches(of: id, at: now, wall: wall, using: &random)
         if session.isOnline, !isOnline(session.user) { announce(session.user, at: now, wall: wall, using: &random) }
     }
 
@@ -75,9 +77,12 @@ extension Hub {
         case .states(let ref, let ids):
             began(id, weight: Hub.historyWeight)
             ask(.states(author: address(of: user), ids: ids), for: .states(id, ref: ref))
-        case .file(let ref, _), .chunk(let ref, _, _, _), .fetch(let ref, _), .outcome(let ref, _, _, _):
-            let refusal = Refusal(.unknownTag, "this node takes no files")
-            actions.append(.send([id], .refused(refusal, ref: ref, id: nil)))
+        case .file(let ref, let file): beginFile(file, ref, by: user, in: id, wall: wall)
+        case .chunk(let ref, let file, let index, let data):
+            writeChunk(file, index, data, ref, by: user, in: id, wall: wall)
+        case .fetch(let ref, let place): fetchChunk(place, ref, by: user, in: id, at: now, wall: wall, using: &random)
+        case .outcome(let ref, let from, let file, let outcome):
+            endFile(of: from, file, outcome, ref, by: user, in: id, at: now, wall: wall, using: &random)
         case .ping(let ref): actions.append(.send([id], .pong(ref: ref)))
         case .pong: break
         case .bye:
