@@ -21,6 +21,7 @@ Message = dict[str, Any]
 Result = TypeVar("Result")
 
 FRAGMENT_CHARACTERS = 40
+FRAGMENTS_MAX = 1000
 REFUSAL_CLOSE_CODE = 4000
 ENDING_TURNS = 10
 # No extension and no pings of our own; a connection that the node leaves open is soon dropped.
@@ -72,7 +73,8 @@ class Link:
         asyncio.run_coroutine_threadsafe(self.listen(), peer.loop)
 
     def send_text(self, text: str) -> None:
-        pieces = [text[at:at + FRAGMENT_CHARACTERS] for at in range(0, len(text), FRAGMENT_CHARACTERS)]
+        size = max(FRAGMENT_CHARACTERS, -(-len(text) // FRAGMENTS_MAX))
+        pieces = [text[at:at + size] for at in range(0, len(text), size)]
         with suppress(websockets.ConnectionClosed):  # the reason is told to whoever receives next
             self.peer.run(self.socket.send(pieces))
 
