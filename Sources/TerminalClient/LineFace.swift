@@ -65,7 +65,7 @@ final class LineFace: Face {
 
     private func tick() {
         timer = nil
-        guard let session, !session.isOver || session.pendingCount > 0 else { return }
+        guard let session else { return }
         let lines = model.due(at: session.loop.now, wallMilliseconds: Clock.wallMilliseconds)
         if !lines.isEmpty { session.took(screen.show(lines, prompt: model.prompt)) }
         schedule()

@@ -31,6 +31,7 @@ extension LineModel {
             return
         }
         if files.count < LineModel.filesMax || before != nil {
+            if file.from == address { offers[file.id] = file.number }
             files[file.number] = ShownFile(
                 number: file.number, state: file.state, reason: file.reason, percent: percent, at: now)
         }

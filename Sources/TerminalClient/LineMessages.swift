@@ -151,6 +151,9 @@ extension LineModel {
         case .file(let to, let path, _):
             return OwnMessage(to: to, label: SafeText.excerpt("file \(path)"), state: state)
         default:
+            if let number = offers[id] {
+                return OwnMessage(to: nil, label: SafeText("the offer of file \(number)"), state: state)
+            }
             // Of an earlier run. Its id knows when it was written (RFC 9562 §5.7); that it did not arrive at once has
             // been told then.
             let milliseconds = id.bytes.prefix(6).reduce(0) { $0 << 8 | Int64($1) }

@@ -35,6 +35,8 @@ package struct LineModel: Sendable {
 
     // LineFiles.swift
     var files: [Int64: ShownFile] = [:]
+    /// The messages that offer one's own files.
+    var offers: [MessageID: Int64] = [:]
 
     /// `localTime` turns milliseconds since 1970 into what a clock shows.
     package init(address: Address, isTerminal: Bool, localTime: @escaping @Sendable (Int64) -> LocalTime) {
@@ -58,8 +60,8 @@ package struct LineModel: Sendable {
                 say("you write to \(conversation) now")
             case .help(let name):
                 let help = try name.map { name throws(Refusal) in try CommandHelp.typed(name) } ?? CommandHelp.typed
-                for line in help { say("\(SafeText(line))") }
-                if name == nil { say("A line without a slash goes to the current conversation.") }
+                for line in help { say("\(SafeText(line))", timed: false) }
+                if name == nil { say("A line without a slash goes to the current conversation.", timed: false) }
             case nil: break
             default: return (command, lines)
             }

@@ -116,16 +116,16 @@ extension LineModel {
 
     mutating func gap(_ conversation: Conversation, _ range: ClosedRange<Int64>, isAnswer: Bool) {
         let count = range.upperBound - range.lowerBound + 1
-        let words = count == 1 ? "one message" : "\(count) messages"
+        let words: SafeLine = count == 1 ? "one message" : "\(count) messages"
         guard !isAnswer else {
             return say(
-                "  \(SafeText(words)) of \(conversation), from \(range.lowerBound) on: your server has no record",
+                "  \(words) of \(conversation), from \(range.lowerBound) on: your server has no record",
                 .alarm)
         }
-        let (many, end) = (min(count, Int64(HistoryRange.countMax)), range.upperBound.addingReportingOverflow(1))
+        let (many, end) = (min(count, Int64(HistoryRange.countMax)), min(range.upperBound, .max - 1) + 1)
         let place: SafeLine = conversation == current ? "" : "/to \(conversation) and then "
         say(
-            "\(SafeText(words)) of \(conversation) are not shown; \(place)/history \(many) \(end.partialValue) shows them",
+            "\(words) of \(conversation) \(count == 1 ? "is" as SafeLine : "are") not shown; \(place)/history \(many) \(end) shows them",
             .quiet)
     }
 

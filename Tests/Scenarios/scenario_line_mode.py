@@ -42,16 +42,17 @@ def lines(play: Play, address: str, *options: str, **environment: str) -> Lines:
 
 
 class Terminal:
-    """`postroad` on a terminal of its own."""
+    """`postroad`, or a shell that may start it, on a terminal of its own."""
 
-    def __init__(self, play: Play, address: str, **environment: str):
+    def __init__(self, play: Play, address: str, shell: bool = False, **environment: str):
         command, home = play.client_command(address)
-        command = [word for word in command if word != "--json"]
+        self.command = [str(word) for word in command if word != "--json"]
+        command = ["/bin/sh", "-i"] if shell else self.command
         self.home = home
         self.child, self.terminal = pty.fork()
         if self.child == 0:
             os.chdir(home)
-            os.execve(command[0], [str(word) for word in command],
+            os.execve(command[0], command,
                       clean_environment(home) | {"TERM": "xterm", "TZ": "UTC"} | environment)
         self.seen = b""
 
@@ -219,6 +220,29 @@ def scenario_a_terminal_is_edited_and_put_back(play: Play) -> None:
         alice.type("\x03\x04")
         require(alice.code() == OK, "Ctrl-D quits")
         require(re.search(rb"\x1b\[[0-9;]+m", alice.seen) is None, "no colours with NO_COLOR")
+
+
+def scenario_a_shell_stops_it_and_goes_on(play: Play) -> None:
+    play.node("s1")
+    with Terminal(play, "alice@s1", shell=True, PS1="SHELL$ ") as shell:
+        shell.expect("SHELL$")
+        shell.type(" ".join(shell.command) + "\r")
+        since = shell.expect("You are alice@s1")
+        shell.type("half")
+        shell.expect("public> half", since)
+        since = len(shell.seen)
+        shell.type("\x1a")
+        shell.expect("Stopped", since)
+        shell.expect("SHELL$", since)
+        since = len(shell.seen)
+        # Backquotes: what is typed is echoed, what is printed is not the same.
+        shell.type("echo mode: `stty -a | grep -o -- '.icanon'`; fg\r")
+        shell.expect("mode: icanon", since)
+        since = shell.expect("public> half", since)
+        shell.type(" done\r")
+        since = shell.expect("[public] alice@s1: half done", since)
+        shell.type("\x04")
+        shell.expect("SHELL$", since)
 
 
 def scenario_a_dumb_terminal_gets_no_escapes(play: Play) -> None:

@@ -131,7 +131,7 @@ import Wire
                 == ["3 messages of public are not shown; /history 3 15 shows them"])
         #expect(
             told(&model, .gap(.direct(samples.bob), 5...5, answering: nil))
-                == ["one message of bob@s2 are not shown; /to bob@s2 and then /history 1 6 shows them"])
+                == ["one message of bob@s2 is not shown; /to bob@s2 and then /history 1 6 shows them"])
         #expect(told(&model, .gap(.everyone, 1...900, answering: nil)).first?.contains("/history 500 901") == true)
     }
 
@@ -162,6 +162,15 @@ import Wire
         #expect(told(&model, moving(210_000), second: 63).count == 1)
         let complete = samples.file(.complete, from: bob, path: "/d/a.txt")
         #expect(told(&model, .file(complete, answering: nil)) == ["12:00   file 3, \"a.txt\": here it is: /d/a.txt"])
+    }
+
+    @Test func theOfferOfAFileIsNamedByItsNumber() {
+        var model = model()
+        _ = told(&model, .file(samples.file(.sending, from: samples.alice), answering: nil))
+        let failed = SendState.failed(Refusal(.unknownUser, "nobody"))
+        #expect(
+            told(&model, .state(samples.id, failed, answering: nil))
+                == ["  NOT SENT: the offer of file 3", "  nobody (unknown-user)"])
     }
 
     @Test func contextStandsBeforeWhatIsNewAndNothingIsShownTwice() {
