@@ -58,6 +58,9 @@ package struct Options: Equatable, Sendable {
         }
         guard let name = words.first else { return }
         guard let spec = VerbTable.find(name) else {
+            guard !name.contains("@") else {
+                throw StartFault(.usage, "there is one address too many: \(SafeText(name)); a verb goes before it")
+            }
             let known = VerbTable.all.map(\.name)
             let hint = Spelling.nearest(to: name, among: known).map { "did you mean \($0)?" }
             throw StartFault(

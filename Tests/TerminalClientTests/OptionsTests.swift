@@ -24,7 +24,7 @@ import Wire
     @Test(arguments: [
         (["--jsno"], "did you mean --json?"), (["--xyzzyxyzzy"], "see --help"), (["--server"], "needs a value"),
         (["--server="], "needs a value"), (["--json=1"], "takes no value"), (["--json", "--json"], "there twice"),
-        (["a@b", "c@d"], "nor a verb"), (["nobody"], "user@server"), (["--", "--json"], "user@server"),
+        (["a@b", "c@d"], "one address too many"), (["nobody"], "user@server"), (["--", "--json"], "user@server"),
         (["snd", "a@b", "x"], "did you mean send?"), (["send"], "ADDRESS|public is missing"),
         (["send", "bob", "x"], "user@server"), (["send", "a@b", "x", "y"], "quote"),
         (["file", "a@b"], "PATH is missing"),
