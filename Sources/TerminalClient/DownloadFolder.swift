@@ -1,6 +1,3 @@
-import Glibc
-import Wire
-
 /// Where accepted files go unless somebody says otherwise.
 package struct DownloadFolder: Equatable, Sendable {
     /// nil if nothing says where.
@@ -23,20 +20,5 @@ package struct DownloadFolder: Equatable, Sendable {
     package static func expand(_ path: String, home: String?) -> String {
         guard let home, path.hasPrefix("~/") else { return path }
         return home + path.dropFirst(1)
-    }
-
-    /// The folder, made if it is not there.
-    func made() throws(Refusal) -> String {
-        guard let path else {
-            throw Refusal(
-                .badValue, "nothing says where downloads go: name a path, or set \"downloads\" in client_setup.json")
-        }
-        var prefix = path.hasPrefix("/") ? "" : "."
-        for part in path.split(separator: "/") {
-            prefix += "/" + part
-            guard mkdir(prefix, 0o700) != 0, errno != EEXIST else { continue }
-            throw Refusal(.storeFailed, "cannot make the folder \(prefix): \(StandardStreams.reason(errno))")
-        }
-        return path
     }
 }

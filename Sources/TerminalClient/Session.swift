@@ -8,7 +8,6 @@ final class Session {
     let loop: EventLoop
     private let driver: ClientDriver
     private let face: any Face
-    private let downloads: DownloadFolder
     private let finished: (Int32) -> Void
     private var signals: SignalSource?
     /// What each command under way was.
@@ -33,11 +32,10 @@ final class Session {
     ) throws(NetError) {
         self.loop = loop
         self.face = face
-        self.downloads = downloads
         self.finished = finished
         let link = Link()
         driver = try ClientDriver(
-            loop: loop, profile: profile, target: target, password: &password,
+            loop: loop, profile: profile, target: target, password: &password, downloadsPath: downloads.path,
             onEvents: { link.session?.tell($0) ?? false }, onEnd: { link.session?.ended($0) })
         driver.isReading = isReading
         link.session = self
@@ -82,20 +80,13 @@ final class Session {
             driver.perform(.history(conversation, count: count, before: before, after: after), token)
         case .trust(let address): driver.perform(.trust(address), token)
         case .files: driver.perform(.files, token)
-        case .accept(let file, let path): accept(file, path, token)
+        case .accept(let file, let path): find(file, for: token) { .accept($0, path: path) }
         case .cancel(let file): find(file, for: token) { .cancel($0) }
         case .quit: quit(token)
         // Faces keep these to themselves.
         case .to, .help: asked[token] = nil
         }
         return token
-    }
-
-    private func accept(_ file: FileReference, _ path: String?, _ token: CommandToken) {
-        do throws(Refusal) {
-            let place = if let path { path } else { try downloads.made() }
-            find(file, for: token) { .accept($0, path: place) }
-        } catch { refuse(token, error) }
     }
 
     /// Only the client knows which file has a number, so it is asked first.

@@ -276,6 +276,10 @@ class Node:
         with closing(sqlite3.connect(self.database(), timeout=10)) as database:
             return database.execute(query, values).fetchall()
 
+    def spool_rows(self, query: str, *values: Any) -> list[Any]:
+        with closing(sqlite3.connect(self.folder / "data/spool.db", timeout=10)) as database:
+            return database.execute(query, values).fetchall()
+
     def stored_envelope(self, message_id: str) -> str:
         """The envelope as it lies on disk."""
         rows = self.rows("SELECT envelope FROM message WHERE id = ?", uuid.UUID(message_id).bytes)

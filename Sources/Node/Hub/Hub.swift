@@ -62,7 +62,7 @@ package struct Hub: Sendable {
     var settling: [ServerName: Settling] = [:]
     /// What the spool and other nodes are asked about files, by tag and token alike.
     var fileErrands: [UInt64: FileErrand] = [:]
-    var isPurgingFiles = false
+    var filePurge = FilePurge.idle
     /// 0 if no files are taken.
     let fileBytesMax: Int64
     var isDraining = false

@@ -163,6 +163,8 @@ extension Hub {
             case (_, .purged), (_, .usage): break
             }
             tellAuthor(errand, reply)
+            // What nobody can fetch any more gives its room back at once.
+            if case .ended(_, isNew: true) = reply { purgeFiles(wall: wall) }
         }
     }
 
@@ -206,17 +208,23 @@ extension Hub {
 
     // MARK: Time
 
+    enum FilePurge {
+        /// `again`: something has ended since it was asked for.
+        case idle, underWay, again
+    }
+
     /// One step at a time, however often it is called.
     mutating func purgeFiles(wall: Int64) {
-        guard !isPurgingFiles else { return }
-        isPurgingFiles = true
+        guard filePurge == .idle else { return filePurge = .again }
+        filePurge = .underWay
         askSpool(.purge(at: wall), for: .purge)
     }
 
     private mutating func purgedFiles(_ reply: SpoolReply, wall: Int64) {
-        isPurgingFiles = false
+        let isWanted = filePurge == .again
+        filePurge = .idle
         guard case .purged(let changes, let hasMore) = reply else { return }
         for change in changes { send(.file(ref: nil, change.status), to: change.owner) }
-        if hasMore { purgeFiles(wall: wall) }
+        if hasMore || isWanted { purgeFiles(wall: wall) }
     }
 }
