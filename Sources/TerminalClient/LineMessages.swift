@@ -8,6 +8,8 @@ struct OwnMessage: Sendable {
     /// How it is called.
     let label: SafeText
     var state: SendState
+    /// Typed in this run, so that its end is told, also a good one. The offer of a file has lines of its own.
+    var isTyped = false
     /// Unless it gets on until then, its state is worth a line.
     var worryAt: Instant?
     /// A line has told that it does not get on.
@@ -100,8 +102,8 @@ extension LineModel {
 
     // MARK: States
 
-    /// Silence is the good news: the message appears in its place once the node has it, and unless a line follows it
-    /// has arrived.
+    /// The message appears in its place once the node has it. Then comes one line, when it has arrived or has not for
+    /// a while.
     mutating func show(_ id: MessageID, _ state: SendState, _ asked: Asked?) {
         var message = own[id] ?? newMessage(id, state, asked)
         let before = message.state
@@ -126,7 +128,7 @@ extension LineModel {
             if before != state { message.isWorrying = false }
             if !waiting.isEmpty, !message.isWorrying { message.worryAt = now.advanced(by: LineModel.patience) }
         case .delivered:
-            if message.isWorrying { say("  delivered: \(message.label)", .quiet) }
+            if message.isTyped || message.isWorrying { say("  delivered: \(message.label)", .quiet) }
         case .failed(let refusal):
             say("  NOT SENT: \(message.label)", .alarm)
             say("  \(SafeText(refusal.text)) (\(SafeText(refusal.code.rawValue)))", .alarm)
@@ -147,7 +149,8 @@ extension LineModel {
     private func newMessage(_ id: MessageID, _ state: SendState, _ asked: Asked?) -> OwnMessage {
         switch asked?.command {
         case .message(let to, let text, _):
-            return OwnMessage(to: to, label: SafeText("\"\(SafeText.excerpt(text).text)\""), state: state)
+            let label = SafeText("\"\(SafeText.excerpt(text).text)\"")
+            return OwnMessage(to: to, label: label, state: state, isTyped: true)
         case .file(let to, let path, _):
             return OwnMessage(to: to, label: SafeText.excerpt("file \(path)"), state: state)
         default:

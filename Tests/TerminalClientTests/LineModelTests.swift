@@ -60,7 +60,7 @@ import Wire
                 == true)
     }
 
-    @Test func whatGetsOnIsNothingToSpeakOf() {
+    @Test func ofWhatGetsOnOnlyTheEndIsTold() {
         var model = model()
         _ = told(&model, .connected(samples.alice))
         let command = Command.message(to: .direct(samples.bob), text: "hi", id: nil)
@@ -68,7 +68,7 @@ import Wire
         #expect(
             told(&model, .state(samples.id, .accepted(waiting: [samples.bob.server]), answering: nil), second: 1) == [])
         #expect(due(&model, second: 2) == [])
-        #expect(told(&model, .state(samples.id, .delivered, answering: nil), second: 2) == [])
+        #expect(told(&model, .state(samples.id, .delivered, answering: nil), second: 2) == ["  delivered: \"hi\""])
         #expect(model.deadline == nil)
     }
 
