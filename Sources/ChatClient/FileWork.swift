@@ -74,9 +74,9 @@ extension ClientMachine {
 
     mutating func cancel(_ id: MessageID, _ token: CommandToken) {
         do throws(Refusal) {
-            try transfers.cancel(id, now: now)
+            let isSettled = try !transfers.cancel(id, now: now)
             perform((id, token))
-            emit(.done(token))
+            if isSettled { emit(.done(token)) } else { fileTokens[id] = token }
         } catch { refuse(token, error) }
     }
 

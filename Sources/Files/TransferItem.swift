@@ -30,6 +30,8 @@ extension Transfers {
         var job: Int64?
         /// The command that began it, or accepted it, has no answer yet.
         var isUnsettled = false
+        /// The command that accepted or cancelled it has its answer once that is on record.
+        var isUnrecorded = false
         /// Nothing is kept of it yet.
         var isNew = false
         /// The next chunk to read or to fetch.

@@ -95,7 +95,7 @@ package struct Transfers: Sendable {
         }
     }
     /// True if every file that a command named is on record, so that it survives the end of the program.
-    package var isKept: Bool { items.values.allSatisfy { !$0.isUnsettled } }
+    package var isKept: Bool { items.values.allSatisfy { !$0.isUnsettled && !$0.isUnrecorded } }
 
     func progress(_ item: Item) -> TransferProgress {
         let isMoving = item.step == .moving || item.step == .draining

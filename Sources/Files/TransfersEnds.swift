@@ -62,8 +62,9 @@ extension Transfers {
     }
 
     mutating func settle(_ id: MessageID, _ refusal: Refusal? = nil) {
-        guard items[id]?.isUnsettled == true else { return }
+        guard let item = items[id], item.isUnsettled || item.isUnrecorded else { return }
         items[id]?.isUnsettled = false
+        items[id]?.isUnrecorded = false
         act(.settle(id, refusal))
     }
 

@@ -43,7 +43,7 @@ extension Transfers {
         guard let item = items[id] else { throw Transfers.unknown(id) }
         let transfer = item.transfer
         guard !item.isOutgoing else { throw Refusal(.badValue, "this file is sent from here") }
-        guard !item.isUnsettled else { throw Refusal(.busy, "this file is being accepted already") }
+        guard !item.isUnsettled, !item.isUnrecorded else { throw Refusal(.busy, "this file is being accepted already") }
         switch transfer.state {
         case .receiving: return false
         case .cancelled: throw Refusal(.badValue, "this file was cancelled; ask for it to be sent again")
@@ -81,10 +81,11 @@ extension Transfers {
             if item.isUnsettled {
                 update(id) { ($0.transfer.path, $0.transfer.done, $0.transfer.link) = (nil, $0.written, $0.link) }
                 over.removeAll { $0 == id }
+                items[id]?.isUnsettled = false
+                items[id]?.isUnrecorded = true
             }
             keep(id)
             tell(id)
-            settle(id)
         }
         finishIfWritten(id)
         if items[id]?.step == .moving { yieldJob(of: id) }
@@ -154,21 +155,24 @@ extension Transfers {
 
     // MARK: Either direction
 
-    /// Takes back what is ours, declines what is not.
-    package mutating func cancel(_ id: MessageID, now: Instant) throws(Refusal) {
+    /// Takes back what is ours, declines what is not. Returns whether `settle` follows, once that is on record.
+    package mutating func cancel(_ id: MessageID, now: Instant) throws(Refusal) -> Bool {
         self.now = now
         guard let item = items[id] else { throw Transfers.unknown(id) }
         let transfer = item.transfer
         let refusal = Refusal(.noFile, "the file was cancelled")
         if item.isNew {
             discard(id, refusal)
-            return work()
+            work()
+            return false
         }
         let canBeDeclined = !item.isOutgoing && transfer.state == .failed && transfer.from != address
         guard !transfer.isOver || canBeDeclined else { throw Refusal(.badValue, "this file is over already") }
         settle(id, refusal)
         let outcome: FileOutcome? =
             if transfer.from == address { .cancelled } else { transfer.to == .everyone ? nil : .declined }
+        items[id]?.isUnrecorded = true
         end(id, .cancelled, telling: outcome)
+        return true
     }
 }

@@ -56,6 +56,7 @@ extension Transfers {
         guard let item = items[id] else { return }
         items[id]?.saveCount = max(0, item.saveCount - 1)
         guard item.step == .saving else {
+            if item.isUnrecorded, item.saveCount <= 1 { settle(id) }
             // How it ended can be told now.
             if item.transfer.outcome != nil { work() }
             return
@@ -76,7 +77,10 @@ extension Transfers {
         guard let item = items[id] else { return }
         // An end that could not be kept is told all the same.
         items[id]?.saveCount = max(0, item.saveCount - 1)
-        guard item.step == .saving else { return work() }
+        guard item.step == .saving else {
+            if item.isUnrecorded { settle(id, Refusal(.storeFailed, "that could not be put on record: \(reason)")) }
+            return work()
+        }
         fail(id, Refusal(.storeFailed, "the file could not be put on record: \(reason)"))
     }
 

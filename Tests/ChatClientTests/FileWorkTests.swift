@@ -213,12 +213,13 @@ private let chunk = Int64(FileChunk.bytesMax)
         let place = serve(&play)
         #expect(play.drafts.isEmpty)
         let token = play.command(.cancel(id(1)))
-        #expect(play.events.last == .done(token))
+        #expect(!play.events.contains(.done(token)), "not before it is on record")
         #expect(
             play.events.contains { if case .file(let file, token) = $0 { file.state == .cancelled } else { false } })
         #expect(play.actions.contains(.removePending(id(1))))
         play.give(.saved(id(1)))
         play.give(.fileSaved(id(1)))
+        #expect(play.events.last == .done(token))
         _ = serve(&play, from: place)
         #expect(play.drafts.isEmpty)
         #expect(play.sent.contains { if case .outcome(_, alice, id(1), .cancelled) = $0 { true } else { false } })
@@ -266,6 +267,19 @@ private let chunk = Int64(FileChunk.bytesMax)
         play.command(.accept(id(9), path: "/home/alice"))
         #expect(play.errors.count == 2)
         #expect(play.progresses.last?.state == .receiving)
+    }
+
+    @Test func anAcceptanceIsAnsweredOnceItIsOnRecord() {
+        var play = online()
+        receive(&play)
+        play.saves = false
+        let token = play.command(.accept(id(9), path: "/home/alice"))
+        #expect(play.progresses.last?.state == .receiving)
+        #expect(!play.events.contains(.done(token)))
+        #expect(!play.machine.isKept)
+        play.give(.fileSaved(id(9)))
+        #expect(play.events.last == .done(token))
+        #expect(play.machine.isKept)
     }
 
     @Test func aFileThatHasEndedFailsAndCanBeTriedAgain() {
