@@ -81,7 +81,8 @@ package final class FileDisk {
         case .place(let place): return place
         case .downloads:
             guard let downloadsPath else {
-                throw Refusal(.badValue, 
+                throw Refusal(
+                    .badValue,
                     "nothing says where downloads go: name a path, or set \"downloads\" in client_setup.json")
             }
             // Its parent has to be there; whoever has neither says so with a path.

@@ -239,20 +239,24 @@ import Wire
             try summary(text, .wouldBeMade).words == """
                 x/setup.json is right. It says:
 
-                server_name            s1
-                admin                  3 accounts; 1 password as typed, so close the file to others; \
+                server_name              s1
+                admin                    3 accounts; 1 password as typed, so close the file to others; \
                 1 verifier that nobody can log in with
-                mailing_address        4 servers
-                  s2                   dialled at 127.0.0.1:5556 in plaintext; the first key that it proves is pinned
-                  s3                   dialled at h:1 in plaintext; it must prove \(Self.key)
-                  s4                   not dialled: no address; it dials us, and it must prove \(Self.key)
-                  s8                   not dialled: needs-tls, which this version does not speak; \
+                mailing_address          4 servers
+                  s2                     dialled at 127.0.0.1:5556 in plaintext; the first key that it proves is pinned
+                  s3                     dialled at h:1 in plaintext; it must prove \(Self.key)
+                  s4                     not dialled: no address; it dials us, and it must prove \(Self.key)
+                  s8                     not dialled: needs-tls, which this version does not speak; \
                 say ws://10.13.97.12:5555 to link in plaintext
-                client_address         127.0.0.1:5001 (the default)
-                link_address           0.0.0.0:5555
-                data                   /d, which would be made
-                password_iterations    600000 (the default)
-                allow_plaintext_links  true: other machines may link in plaintext
+                client_address           127.0.0.1:5001 (the default)
+                link_address             0.0.0.0:5555
+                data                     /d, which would be made
+                password_iterations      600000 (the default)
+                allow_plaintext_links    true: other machines may link in plaintext
+                file_bytes_max           104857600 (the default)
+                spool_bytes_max          10737418240 (the default)
+                spool_account_bytes_max  1073741824 (the default)
+                file_keep_days           7 (the default)
                 """)
     }
 
@@ -273,8 +277,10 @@ import Wire
                 {"server":"s4","key":"\(Self.key)","dialled":false,"reason":"no-address"}],\
                 "client_address":"127.0.0.1:5001","link_address":"127.0.0.1:5555",\
                 "data":{"folder":"\\\\u{202e}/data","state":"unusable","reason":"no"},"password_iterations":600000,\
-                "allow_plaintext_links":false,"defaults":["client_address","link_address","data",\
-                "password_iterations","allow_plaintext_links"]}
+                "allow_plaintext_links":false,"file_bytes_max":104857600,"spool_bytes_max":10737418240,\
+                "spool_account_bytes_max":1073741824,"file_keep_days":7,\
+                "defaults":["client_address","link_address","data","password_iterations","allow_plaintext_links",\
+                "file_bytes_max","spool_bytes_max","spool_account_bytes_max","file_keep_days"]}
                 """)
         _ = try JSONObject(parsing: Array(json.utf8))
         #expect(!(try summary(text).words.contains("wonderland")))
@@ -283,9 +289,9 @@ import Wire
     @Test("nothing but the name is needed")
     func least() throws {
         let words = try summary("{\"server_name\": \"s1\"}").words
-        #expect(words.contains("admin                  nobody may log in (the default)\n"))
-        #expect(words.contains("mailing_address        no servers (the default)\n"))
-        #expect(words.contains("data                   x/data, which exists (the default)\n"))
+        #expect(words.contains("admin                    nobody may log in (the default)\n"))
+        #expect(words.contains("mailing_address          no servers (the default)\n"))
+        #expect(words.contains("data                     x/data, which exists (the default)\n"))
     }
 
     @Test("the documentation names every key with the same default and the same meaning")
