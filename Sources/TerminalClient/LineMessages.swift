@@ -10,6 +10,8 @@ struct OwnMessage: Sendable {
     var state: SendState
     /// Typed in this run, so that its end is told, also a good one. The offer of a file has lines of its own.
     var isTyped = false
+    /// It has appeared in its place. What becomes of it is told behind that.
+    var isShown = false
     /// Unless it gets on until then, its state is worth a line.
     var worryAt: Instant?
     /// A line has told that it does not get on.
@@ -45,6 +47,14 @@ extension LineModel {
                 say("\(day(of: message, isHistory))\(place) \(message.from): \(text, style)", at: message.at)
             }
         }
+        appeared(message)
+    }
+
+    /// A sealed message has to be opened before it appears, and may have arrived meanwhile.
+    private mutating func appeared(_ message: ShownMessage) {
+        guard message.from == address, let known = own[message.id] else { return }
+        own[message.id]?.isShown = true
+        if known.state == .delivered { show(message.id, .delivered, nil) }
     }
 
     /// In front of what was not said today. A program sees the time of what it asked for.
@@ -128,6 +138,7 @@ extension LineModel {
             if before != state { message.isWorrying = false }
             if !waiting.isEmpty, !message.isWorrying { message.worryAt = now.advanced(by: LineModel.patience) }
         case .delivered:
+            guard message.isShown || !message.isTyped else { break }
             if message.isTyped || message.isWorrying { say("  delivered: \(message.label)", .quiet) }
         case .failed(let refusal):
             say("  NOT SENT: \(message.label)", .alarm)
@@ -141,6 +152,7 @@ extension LineModel {
         // A file is offered by a message of its own, which the file's lines speak of.
         if own.count < LineModel.ownMax || own[id] != nil { own[id] = message }
         switch state {
+        case .delivered where message.isTyped && !message.isShown: break
         case .delivered, .failed: own[id] = nil
         default: break
         }

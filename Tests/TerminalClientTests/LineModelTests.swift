@@ -68,7 +68,12 @@ import Wire
         #expect(
             told(&model, .state(samples.id, .accepted(waiting: [samples.bob.server]), answering: nil), second: 1) == [])
         #expect(due(&model, second: 2) == [])
-        #expect(told(&model, .state(samples.id, .delivered, answering: nil), second: 2) == ["  delivered: \"hi\""])
+        #expect(told(&model, .state(samples.id, .delivered, answering: nil), second: 2) == [], "it has not appeared")
+        let message = samples.message(.text("hi"), from: samples.alice, in: .direct(samples.bob))
+        #expect(
+            told(&model, .message(message, answering: nil), second: 2) == [
+                "[bob@s2 private] alice@s1: hi", "  delivered: \"hi\"",
+            ])
         #expect(model.deadline == nil)
     }
 
@@ -80,6 +85,8 @@ import Wire
         _ = told(&model, .state(samples.id, .pending(.noKeys), answering: CommandToken(1)), asked: command)
         #expect(due(&model, second: 2) == ["  waits for the recipient's keys, and is sent by itself: \"hi…\""])
         #expect(told(&model, .state(samples.id, waiting, answering: nil), second: 3) == [])
+        let message = samples.message(.text("hi\nthere"), from: samples.alice, in: .direct(samples.bob))
+        #expect(told(&model, .message(message, answering: nil), second: 3).count == 2)
         #expect(due(&model, second: 5) == ["  not yet on s2, which gets it by itself: \"hi…\""])
         #expect(told(&model, .state(samples.id, waiting, answering: nil), second: 9) == [])
         #expect(due(&model, second: 20) == [])
