@@ -31,7 +31,7 @@ build: release-build ## build both programs for use, into .build/release
 run: release-build ## run the node that setup.json describes
 	.build/release/postroad-node run --setup setup.json
 
-demo: release-build ## play a conversation of two nodes and four people, with failures
+demo: release-build ## two nodes and a bot to talk to; off a terminal a play with failures and files
 	Scripts/demo
 
 bench: release-build ## measure real nodes: rates, cost, latency, memory; QUICK=1 is shorter, JSON=FILE keeps records

@@ -290,8 +290,11 @@ class Node:
         return {str(uuid.UUID(bytes=bytes(row[0]))) for row in self.rows("SELECT id FROM message")}
 
     def holds_text(self, text: str) -> bool:
-        """Whether any file of the node holds the bytes of `text`."""
-        return any(text.encode() in path.read_bytes() for path in self.folder.rglob("*") if path.is_file())
+        return self.holds(text.encode())
+
+    def holds(self, data: bytes) -> bool:
+        """Whether any file of the node holds these bytes."""
+        return any(data in path.read_bytes() for path in self.folder.rglob("*") if path.is_file())
 
 
 def is_sqlite(path: Path) -> bool:
