@@ -2,16 +2,24 @@ import Bytes
 
 /// The client's half of the opening handshake (RFC 6455 §4.1).
 struct ClientHandshake: Sendable {
+    /// What the server's answer settles.
+    struct Agreement: Sendable {
+        let subprotocol: String?
+        let deflate: DeflateParameters?
+    }
+
     let request: [UInt8]
     private let expectedAcceptKey: [UInt8]
     private let offeredSubprotocols: [String]
+    private let deflate: DeflateSettings?
 
     /// What is kept of the server's own words about a refusal.
     private static let reasonBytesMax = 100
 
     /// `nonce` is 16 random bytes.
     init(
-        host: String, path: String, subprotocols: [String], nonce: [UInt8], requestBytesMax: Int
+        host: String, path: String, subprotocols: [String], deflate: DeflateSettings?, nonce: [UInt8],
+        requestBytesMax: Int
     ) throws(Misuse) {
         // Host and path may come from a setup file or from another server: a line break in them would let their
         // author write further header fields in our name.
@@ -26,14 +34,16 @@ struct ClientHandshake: Sendable {
         if !subprotocols.isEmpty {
             lines.append("Sec-WebSocket-Protocol: \(subprotocols.joined(separator: ", "))")
         }
+        if let deflate { lines.append("Sec-WebSocket-Extensions: \(deflate.offer.text(as: .offer))") }
         request = Array((lines.joined(separator: "\r\n") + "\r\n\r\n").utf8)
         guard request.count <= requestBytesMax else { throw .openingTooLong }
         expectedAcceptKey = Array(AcceptKey.answer(to: key).utf8)
         offeredSubprotocols = subprotocols
+        self.deflate = deflate
     }
 
-    /// Checks the server's answer and returns the subprotocol it chose, if any.
-    func check(_ answer: HTTPHead) throws(OpeningFault) -> String? {
+    /// Checks the server's answer and returns what it chose.
+    func check(_ answer: HTTPHead) throws(OpeningFault) -> Agreement {
         let (status, phrase) = try ClientHandshake.parseStatusLine(answer.startLine)
         guard status == .switchingProtocols else { throw OpeningFault(status: status, reason: phrase) }
         do throws(OpeningFault) {
@@ -44,14 +54,22 @@ struct ClientHandshake: Sendable {
     }
 
     /// RFC 6455 §4.1, "once the client's opening handshake has been sent", points 2 to 6.
-    private func checkAgreement(_ answer: HTTPHead) throws(OpeningFault) -> String? {
+    private func checkAgreement(_ answer: HTTPHead) throws(OpeningFault) -> Agreement {
         guard try answer.list("upgrade", holds: "websocket") else { throw .badAnswer("the answer lacks Upgrade") }
         guard try answer.list("connection", holds: "upgrade") else { throw .badAnswer("the answer lacks Connection") }
         guard let acceptKey = try answer.single("sec-websocket-accept"), Array(acceptKey.utf8) == expectedAcceptKey
         else { throw .badAnswer("the answer has no or a wrong Sec-WebSocket-Accept") }
-        guard answer.values(of: "sec-websocket-extensions").isEmpty else {
-            throw .badAnswer("the answer names an extension that was not asked for")
-        }
+        return Agreement(subprotocol: try checkSubprotocol(answer), deflate: try checkExtensions(answer))
+    }
+
+    private func checkExtensions(_ answer: HTTPHead) throws(OpeningFault) -> DeflateParameters? {
+        let extensions = try answer.extensions()
+        if let deflate { return try deflate.agreement(with: extensions) }
+        guard extensions.isEmpty else { throw .badAnswer("the answer names an extension that was not asked for") }
+        return nil
+    }
+
+    private func checkSubprotocol(_ answer: HTTPHead) throws(OpeningFault) -> String? {
         guard let chosen = try answer.single("sec-websocket-protocol") else { return nil }
         guard let subprotocol = offeredSubprotocols.first(where: { Array($0.utf8) == Array(chosen.utf8) }) else {
             throw .badAnswer("the answer names a subprotocol that was not asked for")

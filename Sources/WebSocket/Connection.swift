@@ -2,10 +2,15 @@ import Bytes
 
 /// One side of a WebSocket connection (RFC 6455), as a machine without I/O: bytes go in, events and bytes to write come
 /// out. Pongs, close echoes and refusals put themselves into the output.
-package struct Connection: Sendable {
+///
+/// Do not copy one that compresses: copies would share the state of the compression.
+package struct Connection {
     package let side: Side
     /// The subprotocol agreed on in the opening handshake, if any.
     package private(set) var subprotocol: String?
+
+    /// How messages may be compressed, if that was agreed on (RFC 7692 §7.1).
+    package private(set) var compression: DeflateParameters?
 
     private enum State: Sendable {
         /// The head of the peer's half of the opening handshake is under way.
@@ -23,15 +28,22 @@ package struct Connection: Sendable {
     private var unansweredPings: [[UInt8]] = []
     private var reader: MessageReader
     private var headReader: HTTPHeadReader
+    private let deflate: DeflateSettings?
+    /// Set once compression is agreed on.
+    private var deflation: MessageDeflation?
     /// Our half of the opening handshake; set in clients until they are open.
     private var handshake: ClientHandshake?
     /// Gives masking keys; set in clients only.
     private let random: (@Sendable () -> UInt32)?
     private let limits: Limits
 
-    private init(side: Side, handshake: ClientHandshake?, limits: Limits, random: (@Sendable () -> UInt32)?) {
+    private init(
+        side: Side, handshake: ClientHandshake?, limits: Limits, deflate: DeflateSettings?,
+        random: (@Sendable () -> UInt32)?
+    ) {
         self.side = side
         self.handshake = handshake
+        self.deflate = deflate
         self.limits = limits
         self.random = random
         state = .opening
@@ -42,22 +54,23 @@ package struct Connection: Sendable {
 
     /// A connection that we dialled. The opening request is in the output at once. `host` is what the server is called,
     /// with its port unless that is the default one; `path` begins with `/`. `random` gives masking keys, which must be
-    /// unpredictable (RFC 6455 §5.3, §10.3); by default they come from the kernel.
+    /// unpredictable (RFC 6455 §5.3, §10.3); by default they come from the kernel. With `deflate`, compression is offered.
     /// Throws `Misuse.badHost`, `.badPath`, `.badSubprotocol`, `.openingTooLong`.
     package static func client(
         host: String, path: String, subprotocols: [String] = [], limits: Limits = Limits(),
-        random: @escaping @Sendable () -> UInt32 = { .random(in: .min ... .max) }
+        deflate: DeflateSettings? = nil, random: @escaping @Sendable () -> UInt32 = { .random(in: .min ... .max) }
     ) throws(Misuse) -> Connection {
         var nonce: [UInt8] = []
         for _ in 0..<4 { nonce.appendBigEndian(random()) }
         let handshake = try ClientHandshake(
-            host: host, path: path, subprotocols: subprotocols, nonce: nonce, requestBytesMax: limits.openingBytesMax)
-        return Connection(side: .client, handshake: handshake, limits: limits, random: random)
+            host: host, path: path, subprotocols: subprotocols, deflate: deflate, nonce: nonce,
+            requestBytesMax: limits.openingBytesMax)
+        return Connection(side: .client, handshake: handshake, limits: limits, deflate: deflate, random: random)
     }
 
-    /// A connection that we accepted and on which nothing was read yet.
-    package static func server(limits: Limits = Limits()) -> Connection {
-        Connection(side: .server, handshake: nil, limits: limits, random: nil)
+    /// A connection that we accepted and on which nothing was read yet. With `deflate`, an offer of compression is taken.
+    package static func server(limits: Limits = Limits(), deflate: DeflateSettings? = nil) -> Connection {
+        Connection(side: .server, handshake: nil, limits: limits, deflate: deflate, random: nil)
     }
 
     /// True while messages, pings and a close may be sent.
@@ -78,22 +91,32 @@ package struct Connection: Sendable {
         return output
     }
 
-    /// Feeds bytes read from the transport. Afterwards write `takeOutput()`, then act on the events.
-    /// Bytes after a close frame are dropped (RFC 6455 §1.4), so calling this late is harmless.
-    package mutating func receive(_ bytes: [UInt8]) -> [Event] { bytes.withUnsafeBytes { receive($0) } }
-
-    /// The same; `bytes` is not kept.
-    package mutating func receive(_ bytes: UnsafeRawBufferPointer) -> [Event] {
-        var events: [Event] = []
-        do throws(OpeningFault) {
-            let openingBytes = try receiveOpening(bytes, &events)
-            receiveFrames(UnsafeRawBufferPointer(rebasing: bytes[openingBytes...]), &events)
-        } catch {
-            if side == .server, let status = error.status {
-                output += ServerHandshake.refusal(status, reason: error.reason)
+    /// Feeds bytes read from the transport: advances `position` and returns the next event, nil once all are used. Act on
+    /// each event before the next call, so that what it makes you send goes before the answer to what follows it, and
+    /// write `takeOutput()` at the end. `bytes` is not kept. Bytes after a close frame are dropped (RFC 6455 §1.4), so
+    /// calling this late is harmless.
+    package mutating func next(in bytes: UnsafeRawBufferPointer, from position: inout Int) -> Event? {
+        switch state {
+        case .opening, .answering:
+            do throws(OpeningFault) {
+                return try nextOfOpening(in: bytes, from: &position)
+            } catch {
+                return refuseOpening(error)
             }
-            state = .closed
-            events.append(.refusedOpening(error))
+        case .open, .closeSent:
+            return nextOfMessages(in: bytes, from: &position)
+        case .closed:
+            position = bytes.count
+            return nil
+        }
+    }
+
+    /// The same for whoever need not answer in between: all events of `bytes`.
+    package mutating func receive(_ bytes: [UInt8]) -> [Event] {
+        var events: [Event] = []
+        bytes.withUnsafeBytes { bytes in
+            var position = 0
+            while let event = next(in: bytes, from: &position) { events.append(event) }
         }
         return events
     }
@@ -106,33 +129,29 @@ package struct Connection: Sendable {
         return [.closed(code: .abnormal, reason: "the transport ended without a close frame", wasClean: false)]
     }
 
-    /// Returns how many of `bytes` belong to the opening handshake.
-    private mutating func receiveOpening(
-        _ bytes: UnsafeRawBufferPointer, _ events: inout [Event]
-    ) throws(OpeningFault) -> Int {
-        switch state {
-        case .opening:
-            guard let headBytes = try receiveHead(bytes) else { return bytes.count }
-            if let handshake {
-                subprotocol = try handshake.check(headReader.takeHead())
-                self.handshake = nil
-                state = .open
-                events.append(.opened)
-            } else {
-                let request = try ServerHandshake.check(headReader.takeHead())
-                // RFC 6455 §4.1: the client waits for the answer. What comes with its request may be a second request
-                // that a proxy on the way did not see.
-                guard headBytes == bytes.count else { throw .bytesBeforeAnswer }
-                state = .answering(request)
-                events.append(.opening(request))
-            }
-            return headBytes
-        case .answering:
-            guard bytes.isEmpty else { throw .bytesBeforeAnswer }
-            return 0
-        case .open, .closeSent, .closed:
-            return 0
+    private mutating func nextOfOpening(
+        in bytes: UnsafeRawBufferPointer, from position: inout Int
+    ) throws(OpeningFault) -> Event? {
+        let rest = UnsafeRawBufferPointer(rebasing: bytes[position...])
+        if case .answering = state {
+            guard rest.isEmpty else { throw .bytesBeforeAnswer }
+            return nil
         }
+        position = bytes.count
+        guard let headBytes = try receiveHead(rest) else { return nil }
+        position -= rest.count - headBytes
+        if let handshake {
+            let agreement = try handshake.check(headReader.takeHead())
+            self.handshake = nil
+            open(subprotocol: agreement.subprotocol, compression: agreement.deflate)
+            return .opened
+        }
+        let request = try ServerHandshake.check(headReader.takeHead())
+        // RFC 6455 §4.1: the client waits for the answer. What comes with its request may be a second request that a
+        // proxy on the way did not see.
+        guard position == bytes.count else { throw .bytesBeforeAnswer }
+        state = .answering(request)
+        return .opening(request)
     }
 
     private mutating func receiveHead(_ bytes: UnsafeRawBufferPointer) throws(OpeningFault) -> Int? {
@@ -143,17 +162,33 @@ package struct Connection: Sendable {
         }
     }
 
-    private mutating func receiveFrames(_ bytes: UnsafeRawBufferPointer, _ events: inout [Event]) {
-        var position = 0
+    private mutating func refuseOpening(_ fault: OpeningFault) -> Event {
+        if side == .server, let status = fault.status {
+            output += ServerHandshake.refusal(status, reason: fault.reason)
+        }
+        state = .closed
+        return .refusedOpening(fault)
+    }
+
+    private mutating func open(subprotocol: String?, compression: DeflateParameters?) {
+        self.subprotocol = subprotocol
+        self.compression = compression
+        state = .open
+        guard let deflate, let compression else { return }
+        let peer: Side = side == .client ? .server : .client
+        deflation = MessageDeflation(deflate, compression.direction(from: side))
+        reader.allowCompression(
+            MessageInflation(deflate, compression.direction(from: peer), bytesMax: limits.messageBytesMax))
+    }
+
+    private mutating func nextOfMessages(in bytes: UnsafeRawBufferPointer, from position: inout Int) -> Event? {
         do throws(PeerFault) {
-            while isOpen || isClosing, let incoming = try reader.next(in: bytes, from: &position) {
-                events.append(handle(incoming))
-            }
+            return try reader.next(in: bytes, from: &position).map { handle($0) }
         } catch {
             // RFC 6455 §7.1.7: say why, then process nothing more.
             if isOpen { queueClose(CloseFrame(code: error.closeCode, reason: error.reason)) }
             state = .closed
-            events.append(.closed(code: error.closeCode, reason: error.reason, wasClean: false))
+            return .closed(code: error.closeCode, reason: error.reason, wasClean: false)
         }
     }
 
@@ -185,9 +220,9 @@ package struct Connection: Sendable {
         if let subprotocol {
             guard request.subprotocols.contains(subprotocol) else { throw .badSubprotocol }
         }
-        output += ServerHandshake.acceptance(of: request, subprotocol: subprotocol)
-        self.subprotocol = subprotocol
-        state = .open
+        let compression = deflate?.answer(to: request.extensions)
+        output += ServerHandshake.acceptance(of: request, subprotocol: subprotocol, deflate: compression)
+        open(subprotocol: subprotocol, compression: compression)
     }
 
     /// Server: sends the client of `Event.opening` away with a text that people can read. Write the output and hang up;
@@ -199,17 +234,23 @@ package struct Connection: Sendable {
         state = .closed
     }
 
-    /// Queues a message as one frame. Throws `Misuse.notOpen`, `.textNotUTF8`.
+    /// Queues a message as one frame, compressed where that was agreed on and pays. Throws `Misuse.notOpen`, `.textNotUTF8`.
     package mutating func send(_ message: Message) throws(Misuse) {
         guard isOpen else { throw .notOpen }
         try message.checkText()
-        queue(message.opcode, message.payload)
+        answerPings()
+        if let compressed = deflation?.deflate(message.payload) {
+            queue(message.opcode, compressed, isCompressed: true)
+        } else {
+            queue(message.opcode, message.payload)
+        }
     }
 
     /// Server: queues a frame that is shared with other readers. Throws `Misuse.notOpen`, `.sharedFrameFromClient`.
     package mutating func send(_ frame: EncodedFrame) throws(Misuse) {
         guard isOpen else { throw .notOpen }
         guard side == .server else { throw .sharedFrameFromClient }
+        answerPings()
         output += frame.bytes
     }
 
@@ -218,6 +259,7 @@ package struct Connection: Sendable {
     package mutating func send(ping payload: [UInt8]) throws(Misuse) {
         guard isOpen else { throw .notOpen }
         guard payload.count <= FrameHeader.controlPayloadBytesMax else { throw .controlFrameTooLong }
+        answerPings()
         queue(.ping, payload)
     }
 
@@ -231,9 +273,10 @@ package struct Connection: Sendable {
         state = .closeSent
     }
 
-    private mutating func queue(_ opcode: Opcode, _ payload: [UInt8]) {
+    private mutating func queue(_ opcode: Opcode, _ payload: [UInt8], isCompressed: Bool = false) {
         // RFC 6455 §5.3: each frame of a client has a fresh key.
-        FrameEncoder.append(opcode, payload, maskingKey: random.map { MaskingKey($0()) }, to: &output)
+        FrameEncoder.append(
+            opcode, payload, isCompressed: isCompressed, maskingKey: random.map { MaskingKey($0()) }, to: &output)
     }
 
     private mutating func queueClose(_ frame: CloseFrame) {
@@ -242,6 +285,7 @@ package struct Connection: Sendable {
         queue(.close, frame.payload)
     }
 
+    /// Before anything else is sent, so that pongs keep their place among the answers to what the peer sent.
     private mutating func answerPings() {
         for payload in unansweredPings { queue(.pong, payload) }
         unansweredPings = []

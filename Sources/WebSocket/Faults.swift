@@ -10,6 +10,7 @@ package struct PeerFault: Error, Equatable {
     }
 
     static let reservedBits = PeerFault(.protocolError, "reserved bits are set, but no extension was agreed")
+    static let compressedNotFirst = PeerFault(.protocolError, "compression is for a message's first frame to say")
     static let unknownOpcode = PeerFault(.protocolError, "unknown opcode")
     static let unmaskedFrame = PeerFault(.protocolError, "a client's frame is not masked")
     static let maskedFrame = PeerFault(.protocolError, "a server's frame is masked")
@@ -21,6 +22,11 @@ package struct PeerFault: Error, Equatable {
     static let messageUnfinished = PeerFault(.protocolError, "new message before the last fragment of another")
     static let messageTooBig = PeerFault(.messageTooBig, "message too big")
     static let tooManyFragments = PeerFault(.policyViolation, "too many fragments")
+    static let inflatesTooMuch = PeerFault(.policyViolation, "a compressed message inflates too much")
+    // RFC 6455 §7.4.1: the frame is sound, but its payload is not of the kind that the frame says. That is 1007.
+    static let notDeflate = PeerFault(.invalidPayload, "a compressed message is not DEFLATE")
+    // Not the peer's fault, but its message cannot be read without losing the window of all that follow.
+    static let noMemoryToInflate = PeerFault(.internalError, "no memory to decompress a message")
     static let textNotUTF8 = PeerFault(.invalidPayload, "text is not UTF-8")
     static let closeReasonNotUTF8 = PeerFault(.invalidPayload, "close reason is not UTF-8")
     static let closePayloadTooShort = PeerFault(.protocolError, "close frame with half a code")

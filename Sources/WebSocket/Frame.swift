@@ -14,14 +14,19 @@ package enum Opcode: UInt8, Sendable {
 /// Everything of a frame that stands before its payload (RFC 6455 §5.2), checked.
 package struct FrameHeader: Equatable, Sendable {
     package let isFinal: Bool
+    /// The message that begins here is compressed (RFC 7692 §6); false in all other frames.
+    package let isCompressed: Bool
     package let opcode: Opcode
     /// Nil in frames of a server.
     package let maskingKey: MaskingKey?
     /// As announced; nothing is allocated for it before `MessageAssembler` has compared it with the limit.
     package let payloadBytes: Int
 
-    package init(isFinal: Bool, opcode: Opcode, maskingKey: MaskingKey?, payloadBytes: Int) {
+    package init(
+        isFinal: Bool, isCompressed: Bool = false, opcode: Opcode, maskingKey: MaskingKey?, payloadBytes: Int
+    ) {
         self.isFinal = isFinal
+        self.isCompressed = isCompressed
         self.opcode = opcode
         self.maskingKey = maskingKey
         self.payloadBytes = payloadBytes

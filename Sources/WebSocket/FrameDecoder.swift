@@ -12,6 +12,8 @@ package struct FrameDecoder: Sendable {
     }
 
     private let side: Side
+    /// permessage-deflate was agreed on, so messages may be compressed.
+    package var allowsCompression = false
     private var headerBytes = InlineArray<14, UInt8>(repeating: 0)
     private var headerBytesHeld = 0
     private var headerBytesNeeded = FrameDecoder.shortestHeaderBytes
@@ -70,13 +72,15 @@ package struct FrameDecoder: Sendable {
 
     private var shortLength: UInt8 { headerBytes[1] & 0x7F }
     private var isMasked: Bool { headerBytes[1] & 0x80 != 0 }
+    private var isCompressed: Bool { headerBytes[0] & 0x40 != 0 }
 
     /// Checks the first two bytes as soon as they are there and returns how long the header is.
     private func checkedHeaderBytes() throws(PeerFault) -> Int {
-        // RFC 6455 §5.2: reserved bits are zero unless an extension gives them a meaning. permessage-deflate
-        // (RFC 7692 §6) would let the first one pass here, on the first frame of a message.
-        guard headerBytes[0] & 0x70 == 0 else { throw .reservedBits }
+        // RFC 6455 §5.2: reserved bits are zero unless an extension gives them a meaning.
+        guard headerBytes[0] & 0x30 == 0, allowsCompression || !isCompressed else { throw .reservedBits }
         guard let opcode = Opcode(rawValue: headerBytes[0] & 0x0F) else { throw .unknownOpcode }
+        // RFC 7692 §6: compressed are messages as a whole, so only their first frame says so, and control frames never.
+        guard !isCompressed || opcode == .text || opcode == .binary else { throw .compressedNotFirst }
         switch side {
         // RFC 6455 §5.1: each side closes the connection on a frame with the wrong mask bit.
         case .server: guard isMasked else { throw .unmaskedFrame }
@@ -101,8 +105,8 @@ package struct FrameDecoder: Sendable {
         let maskStart = headerBytesNeeded - 4
         let key = isMasked ? UInt32(truncatingIfNeeded: integer(in: maskStart..<headerBytesNeeded)) : nil
         return FrameHeader(
-            isFinal: headerBytes[0] & 0x80 != 0, opcode: opcode, maskingKey: key.map(MaskingKey.init),
-            payloadBytes: try payloadBytes())
+            isFinal: headerBytes[0] & 0x80 != 0, isCompressed: isCompressed, opcode: opcode,
+            maskingKey: key.map(MaskingKey.init), payloadBytes: try payloadBytes())
     }
 
     private func payloadBytes() throws(PeerFault) -> Int {

@@ -3,10 +3,12 @@ import Bytes
 /// Writes frames in the shortest form of RFC 6455 §5.2.
 package enum FrameEncoder {
     /// Appends one frame to `output`. A client gives a fresh `maskingKey` for each frame, a server none (§5.1).
+    /// `isCompressed` marks the first frame of a message that is (RFC 7692 §6).
     package static func append(
-        _ opcode: Opcode, _ payload: [UInt8], isFinal: Bool = true, maskingKey: MaskingKey?, to output: inout [UInt8]
+        _ opcode: Opcode, _ payload: [UInt8], isFinal: Bool = true, isCompressed: Bool = false,
+        maskingKey: MaskingKey?, to output: inout [UInt8]
     ) {
-        output.append((isFinal ? 0x80 : 0) | opcode.rawValue)
+        output.append((isFinal ? 0x80 : 0) | (isCompressed ? 0x40 : 0) | opcode.rawValue)
         let maskBit: UInt8 = maskingKey == nil ? 0 : 0x80
         switch payload.count {
         case ...125:
@@ -30,7 +32,8 @@ package enum FrameEncoder {
 }
 
 /// A server's message as it stands on the wire. Server frames are not masked, so the bytes are the same for all
-/// readers: encode once and share the storage.
+/// readers: encode once and share the storage. It is not compressed either, since each connection compresses in its
+/// own way; whoever agreed on compression takes it all the same (RFC 7692 §6).
 package struct EncodedFrame: Sendable {
     /// One unmasked, unfragmented frame. Whoever writes it without `Connection.send` must first write `takeOutput()`,
     /// and only while `Connection.isOpen`.

@@ -2,9 +2,13 @@ import Bytes
 
 /// Puts fragments together (RFC 6455 §5.4). Payload is copied once, into the message's own buffer, and unmasked and
 /// checked there as it arrives.
-struct MessageAssembler: Sendable {
+struct MessageAssembler {
     private let bytesMax: Int
     private let fragmentsMax: Int
+    /// Decompresses; set if compression was agreed on.
+    var inflation: MessageInflation?
+    /// Bytes of the message under way as they come on the wire, if it is compressed.
+    private var compressedBytes: Int?
     /// Text or binary while a message is under way.
     private var opcode: Opcode?
     private var payload: [UInt8] = []
@@ -28,10 +32,16 @@ struct MessageAssembler: Sendable {
         } else {
             guard opcode == nil else { throw .messageUnfinished }
             opcode = frame.opcode
+            compressedBytes = frame.isCompressed ? 0 : nil
         }
         fragments += 1
         guard fragments <= fragmentsMax else { throw .tooManyFragments }
-        guard frame.payloadBytes <= bytesMax - payload.count else { throw .messageTooBig }
+        if let compressedBytes, let inflation {
+            guard frame.payloadBytes <= inflation.compressedBytesMax - compressedBytes else { throw .messageTooBig }
+            self.compressedBytes = compressedBytes + frame.payloadBytes
+        } else {
+            guard frame.payloadBytes <= bytesMax - payload.count else { throw .messageTooBig }
+        }
     }
 
     /// The next piece of the frame's payload, `offset` bytes behind its start.
@@ -39,8 +49,18 @@ struct MessageAssembler: Sendable {
         _ piece: UnsafeRawBufferPointer, maskingKey: MaskingKey?, offset: Int
     ) throws(PeerFault) {
         let start = payload.count
-        payload.append(contentsOf: piece)
-        if let maskingKey { payload.mask(from: start, with: maskingKey, offset: offset) }
+        if compressedBytes != nil, let inflation {
+            var unmasked = Array(piece)
+            if let maskingKey { unmasked.mask(with: maskingKey, offset: offset) }
+            try inflation.inflate(unmasked, onto: &payload)
+        } else {
+            payload.append(contentsOf: piece)
+            if let maskingKey { payload.mask(from: start, with: maskingKey, offset: offset) }
+        }
+        try checkText(from: start)
+    }
+
+    private mutating func checkText(from start: Int) throws(PeerFault) {
         // RFC 6455 §8.1; at the first bad byte, not at the end of the message, so that nothing is stored in vain.
         guard opcode != .text || isTextSound(from: start) else { throw .textNotUTF8 }
     }
@@ -48,6 +68,11 @@ struct MessageAssembler: Sendable {
     /// The frame under way ends. Returns the message if that was its last fragment.
     mutating func end(isFinal: Bool) throws(PeerFault) -> Message? {
         guard isFinal, let opcode else { return nil }
+        if compressedBytes != nil, let inflation {
+            let start = payload.count
+            try inflation.finish(onto: &payload)
+            try checkText(from: start)
+        }
         // RFC 6455 §5.6: a fragment may end inside a character, the message may not.
         guard opcode != .text || validator.isComplete else { throw .textNotUTF8 }
         defer { reset() }
@@ -56,6 +81,7 @@ struct MessageAssembler: Sendable {
 
     private mutating func reset() {
         opcode = nil
+        compressedBytes = nil
         payload = []
         fragments = 0
     }

@@ -8,7 +8,7 @@ enum Incoming {
 
 /// Turns the byte stream into messages and control frames, which may stand between the fragments of a message
 /// (RFC 6455 §5.4).
-struct MessageReader: Sendable {
+struct MessageReader {
     private var decoder: FrameDecoder
     private var assembler: MessageAssembler
     /// At most 125 bytes; the decoder refuses more.
@@ -17,6 +17,12 @@ struct MessageReader: Sendable {
     init(side: Side, limits: Limits) {
         decoder = FrameDecoder(side: side)
         assembler = MessageAssembler(limits: limits)
+    }
+
+    /// From now on messages may be compressed.
+    mutating func allowCompression(_ inflation: MessageInflation) {
+        decoder.allowsCompression = true
+        assembler.inflation = inflation
     }
 
     /// True between two messages with no frame under way.

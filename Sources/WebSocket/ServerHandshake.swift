@@ -14,6 +14,8 @@ package struct OpeningRequest: Equatable, Sendable {
     package let fields: [HeaderField]
 
     let key: String
+    /// In the client's order, best first (RFC 6455 §9.1).
+    let extensions: [ExtensionElement]
 
     /// The values of all fields of that name, which is given in lower case.
     package func values(of name: String) -> [String] { fields.filter { $0.name == name }.map(\.value) }
@@ -46,7 +48,7 @@ enum ServerHandshake {
         guard HTTPText.areSubprotocols(subprotocols) else { throw .badRequest("malformed Sec-WebSocket-Protocol") }
         return OpeningRequest(
             path: path, host: host, origin: try head.single("origin"), subprotocols: subprotocols,
-            fields: head.fields, key: key)
+            fields: head.fields, key: key, extensions: try head.extensions())
     }
 
     /// RFC 9112 §3, with a path as the only form of target. Returns the path.
@@ -64,13 +66,16 @@ enum ServerHandshake {
         return String(decoding: parts[1], as: UTF8.self)
     }
 
-    /// RFC 6455 §4.2.2 point 5. `subprotocol` is one of those offered.
-    static func acceptance(of request: OpeningRequest, subprotocol: String?) -> [UInt8] {
+    /// RFC 6455 §4.2.2 point 5. `subprotocol` is one of those offered, and so is what `deflate` answers.
+    static func acceptance(
+        of request: OpeningRequest, subprotocol: String?, deflate: DeflateParameters?
+    ) -> [UInt8] {
         var lines = [
             statusLine(.switchingProtocols), "Upgrade: websocket", "Connection: Upgrade",
             "Sec-WebSocket-Accept: \(AcceptKey.answer(to: request.key))",
         ]
         if let subprotocol { lines.append("Sec-WebSocket-Protocol: \(subprotocol)") }
+        if let deflate { lines.append("Sec-WebSocket-Extensions: \(deflate.text(as: .answer))") }
         return Array((lines.joined(separator: "\r\n") + "\r\n\r\n").utf8)
     }
 

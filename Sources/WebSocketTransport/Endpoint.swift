@@ -29,6 +29,8 @@ package final class Endpoint: StreamHandler {
     package var isOpen: Bool { connection.isOpen && !isEnded }
     /// The subprotocol agreed on, if any.
     package var subprotocol: String? { connection.subprotocol }
+    /// How messages may be compressed, if that was agreed on.
+    package var compression: DeflateParameters? { connection.compression }
 
     private var connection: Connection
     private let timeouts: Timeouts
@@ -44,18 +46,23 @@ package final class Endpoint: StreamHandler {
     private var isEnded = false
 
     /// Speaks on a stream that we dialled, which may still be connecting. `host` is what the server is called, with its
-    /// port unless that is 80; `path` begins with `/`. Throws `Misuse` if they cannot stand in a request.
+    /// port unless that is 80; `path` begins with `/`. With `deflate`, compression is offered. Throws `Misuse` if host,
+    /// path or subprotocols cannot stand in a request.
     package convenience init(
         dialled stream: Stream, host: String, path: String, subprotocols: [String] = [], limits: Limits = Limits(),
-        timeouts: Timeouts = Timeouts()
+        deflate: DeflateSettings? = nil, timeouts: Timeouts = Timeouts()
     ) throws(Misuse) {
-        let connection = try Connection.client(host: host, path: path, subprotocols: subprotocols, limits: limits)
+        let connection = try Connection.client(
+            host: host, path: path, subprotocols: subprotocols, limits: limits, deflate: deflate)
         self.init(stream, connection, timeouts)
     }
 
     /// Speaks on a stream just accepted; make it inside the listener's `onAccept`.
-    package convenience init(accepted stream: Stream, limits: Limits = Limits(), timeouts: Timeouts = Timeouts()) {
-        self.init(stream, .server(limits: limits), timeouts)
+    package convenience init(
+        accepted stream: Stream, limits: Limits = Limits(), deflate: DeflateSettings? = nil,
+        timeouts: Timeouts = Timeouts()
+    ) {
+        self.init(stream, .server(limits: limits, deflate: deflate), timeouts)
     }
 
     private init(_ stream: Stream, _ connection: Connection, _ timeouts: Timeouts) {
@@ -88,12 +95,16 @@ package final class Endpoint: StreamHandler {
         hangUp(.local("refused: \(reason)"))
     }
 
-    /// Sends a text message; the bytes are UTF-8. Sent together with all else that is sent in this turn. Too much
-    /// waiting loses the connection as a slow consumer.
+    /// Sends a message, together with all else that is sent in this turn. Too much waiting loses the connection as a
+    /// slow consumer.
     @discardableResult
-    package func send(text: [UInt8]) -> Admission {
-        perform { connection throws(Misuse) in try connection.send(.text(text)) }
+    package func send(_ message: Message) -> Admission {
+        perform { connection throws(Misuse) in try connection.send(message) }
     }
+
+    /// Sends a text message; the bytes are UTF-8.
+    @discardableResult
+    package func send(text: [UInt8]) -> Admission { send(.text(text)) }
 
     /// Server: sends a message that was encoded once for many readers; they share its bytes.
     @discardableResult
@@ -155,13 +166,14 @@ package final class Endpoint: StreamHandler {
     }
 
     package func stream(_ stream: Stream, received bytes: UnsafeRawBufferPointer) {
-        let events = connection.receive(bytes)
-        writeOutput()
-        watchMessage(after: events)
-        for event in events {
-            guard !isDropped else { return }
+        var position = 0
+        var endsMessage = false
+        while !isDropped, let event = connection.next(in: bytes, from: &position) {
+            if case .message = event { endsMessage = true }
             handle(event)
         }
+        writeOutput()
+        watchMessage(isAnother: endsMessage)
     }
 
     package func streamDrained(_ stream: Stream) { handler?.endpointDrained(self) }
@@ -217,9 +229,8 @@ package final class Endpoint: StreamHandler {
     }
 
     /// One timer serves all messages of the connection: when it fires, it looks how old the unfinished one is.
-    private func watchMessage(after events: [Event]) {
-        guard connection.hasUnfinishedMessage else { return messageBegan = nil }
-        let isAnother = events.contains { if case .message = $0 { true } else { false } }
+    private func watchMessage(isAnother: Bool) {
+        guard !isDropped, connection.hasUnfinishedMessage else { return messageBegan = nil }
         if messageBegan == nil || isAnother { messageBegan = stream.loop.now }
         if messageTimer == nil { checkMessage(after: timeouts.messageDurationMax) }
     }

@@ -32,6 +32,26 @@ struct ConnectionTests {
                 + frame(0x88, closePayload(1000), key: [used + 3, 0, 0, 0]))
     }
 
+    /// What an event makes us send goes before the answer to what follows it in the same read.
+    @Test(arguments: [frame(0x88, closePayload(1000)), frame(0x83, ""), frame(0x89, "p")])
+    func eventsComeOneAtATime(last: [UInt8]) throws {
+        var server = try openServer()
+        let wire = frame(0x89, "o") + frame(0x81, "a") + last
+        wire.withUnsafeBytes { bytes in
+            var position = 0
+            while let event = server.next(in: bytes, from: &position) {
+                guard case .message(let message) = event else { continue }
+                #expect(throws: Never.self) { try server.send(message) }
+            }
+            #expect(position == bytes.count)
+        }
+        let output = server.takeOutput()
+        let echo = frame(0x8A, "o", key: nil) + frame(0x81, "a", key: nil)
+        #expect(output.prefix(echo.count) == echo[...])
+        #expect([0x88, 0x8A].contains(output[echo.count]))
+        #expect(server.takeOutput().isEmpty)
+    }
+
     @Test func outputIsTakenOnce() throws {
         var pair = try Pair()
         try pair.server.send(.text([0x61]))

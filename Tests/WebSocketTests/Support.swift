@@ -84,9 +84,12 @@ struct Pair {
     var client: Connection
     var server: Connection
 
-    init(limits: Limits = Limits(), random: @escaping @Sendable () -> UInt32 = { 0x37FA_213D }) throws {
-        client = try .client(host: "north.example", path: "/", limits: limits, random: random)
-        server = .server(limits: limits)
+    init(
+        limits: Limits = Limits(), deflate: DeflateSettings? = nil,
+        random: @escaping @Sendable () -> UInt32 = { 0x37FA_213D }
+    ) throws {
+        client = try .client(host: "north.example", path: "/", limits: limits, deflate: deflate, random: random)
+        server = .server(limits: limits, deflate: deflate)
         _ = server.receive(client.takeOutput())
         try server.accept()
         #expect(client.receive(server.takeOutput()) == [.opened])

@@ -114,14 +114,14 @@ final class Stage {
     /// Every stream accepted gets a server endpoint.
     func serve(
         timeouts: Endpoint.Timeouts = Endpoint.Timeouts(), egressLimits: EgressQueue.Limits = EgressQueue.Limits(),
-        _ configure: @escaping (Recorder) -> Void = { _ in }
+        deflate: DeflateSettings? = nil, _ configure: @escaping (Recorder) -> Void = { _ in }
     ) throws {
         listener = try Listener(loop: loop, address: SocketAddress(numeric: "127.0.0.1:0"), egressLimits: egressLimits)
         { stream in
             let recorder = Recorder()
             configure(recorder)
             self.servers.append(recorder)
-            let endpoint = Endpoint(accepted: stream, timeouts: timeouts)
+            let endpoint = Endpoint(accepted: stream, deflate: deflate, timeouts: timeouts)
             endpoint.handler = recorder
             self.endpoints.append(endpoint)
         }
@@ -135,10 +135,12 @@ final class Stage {
     }
 
     func dial(
-        timeouts: Endpoint.Timeouts = Endpoint.Timeouts(), _ configure: (Recorder) -> Void = { _ in }
+        timeouts: Endpoint.Timeouts = Endpoint.Timeouts(), deflate: DeflateSettings? = nil,
+        _ configure: (Recorder) -> Void = { _ in }
     ) throws -> (recorder: Recorder, endpoint: Endpoint) {
         let stream = Stream.connect(loop: loop, to: addresses, timeout: .seconds(5))
-        let endpoint = try Endpoint(dialled: stream, host: "south.example:5555", path: "/", timeouts: timeouts)
+        let endpoint = try Endpoint(
+            dialled: stream, host: "south.example:5555", path: "/", deflate: deflate, timeouts: timeouts)
         let recorder = Recorder()
         configure(recorder)
         endpoint.handler = recorder
