@@ -29,6 +29,8 @@ let package = Package(
         .executable(name: "postroad-node", targets: ["Node"]),
         .executable(name: "postroad", targets: ["TerminalClient"]),
         .executable(name: "postroad-bench", targets: ["Benchmarks"]),
+        .executable(name: "websocket-echo-server", targets: ["EchoServer"]),
+        .executable(name: "websocket-echo-client", targets: ["EchoClient"]),
     ],
     targets: [
         .systemLibrary(name: "CLinux"),
@@ -48,6 +50,8 @@ let package = Package(
         module("Files", ["Bytes", "Wire", "Crypto"]),
         module("ChatClient", ["Bytes", "Wire", "Crypto", "Net", "Store", "Files"]),
         program("Node", ["Bytes", "Wire", "WebSocket", "WebSocketTransport", "Net", "Federation", "Store", "Crypto"]),
+        program("EchoServer", ["WebSocket", "WebSocketTransport", "Deflate", "Net"]),
+        program("EchoClient", ["WebSocket", "WebSocketTransport", "Deflate", "Net"]),
         program("TerminalClient", ["Bytes", "Wire", "ChatClient", "Net"]),
         program("Benchmarks", ["Bytes", "Wire", "Crypto", "Net", "ChatClient"]),
 

@@ -1,0 +1,53 @@
+import Deflate
+import Net
+import WebSocket
+import WebSocketTransport
+
+/// Opens connections to one server.
+final class Dialler {
+    let loop: EventLoop
+    let path: String
+    private let target: HostPort
+    private let resolver: Resolver
+    private let deflate: DeflateSettings?
+
+    init(loop: EventLoop, url: WebSocketURL, deflates: Bool) throws {
+        self.loop = loop
+        path = url.path
+        target = url.target
+        resolver = try Resolver(loop: loop, threads: 1)
+        deflate = deflates ? Dialler.deflate : nil
+    }
+
+    /// Finds the server's addresses and dials. `completion` gets an endpoint that is still opening; set its handler.
+    func dial(_ path: String, _ completion: @escaping (Result<Endpoint, any Error>) -> Void) {
+        resolver.resolve(target) { [self] answer in completion(Result { try open(path, at: try answer.get()) }) }
+    }
+
+    private func open(_ path: String, at addresses: [SocketAddress]) throws -> Endpoint {
+        let stream = Stream.connect(
+            loop: loop, to: addresses, timeout: .seconds(10), egressLimits: Dialler.egressLimits)
+        return try Endpoint(
+            dialled: stream, host: target.description, path: path, limits: Dialler.limits, deflate: deflate)
+    }
+
+    /// Wider than a program needs that knows its peers: the conformance suite sends 16 MiB, 4 MiB in fragments of 64
+    /// bytes, and ten pings at once.
+    private static var limits: Limits {
+        var limits = Limits()
+        limits.messageBytesMax = 16 << 20
+        limits.fragmentsMax = 1 << 17
+        limits.pendingPongsMax = 16
+        return limits
+    }
+
+    /// Room for two of the longest messages.
+    private static let egressLimits = EgressQueue.Limits(bytesMax: 33 << 20, highWaterBytes: 1 << 20)
+
+    private static var deflate: DeflateSettings {
+        var settings = DeflateSettings(library: Zlib())
+        settings.serverKeepsContext = true
+        settings.clientKeepsContext = true
+        return settings
+    }
+}

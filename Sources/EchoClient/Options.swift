@@ -1,0 +1,39 @@
+import Net
+
+/// The command line.
+struct Options {
+    private(set) var deflates = false
+    private(set) var isSuiteRun = false
+    let url: WebSocketURL
+
+    init?(_ arguments: some Sequence<String>) {
+        var url: WebSocketURL?
+        for argument in arguments {
+            switch argument {
+            case "--deflate": deflates = true
+            case "--autobahn": isSuiteRun = true
+            default:
+                guard url == nil, let parsed = WebSocketURL(parsing: argument) else { return nil }
+                url = parsed
+            }
+        }
+        guard let url else { return nil }
+        self.url = url
+    }
+}
+
+/// `ws://HOST[:PORT][/PATH]` (RFC 6455 §3).
+struct WebSocketURL {
+    let target: HostPort
+    /// Begins with `/`; with the query, if there is one.
+    let path: String
+
+    init?(parsing text: String) {
+        guard text.hasPrefix("ws://") else { return nil }
+        let rest = text.dropFirst(5)
+        let host = rest.prefix { $0 != "/" }
+        guard let target = try? HostPort(parsing: String(host), defaultPort: 80) else { return nil }
+        self.target = target
+        path = host.count == rest.count ? "/" : String(rest.dropFirst(host.count))
+    }
+}

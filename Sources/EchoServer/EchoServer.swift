@@ -1,0 +1,116 @@
+import Deflate
+import Net
+import WebSocket
+import WebSocketTransport
+
+/// A WebSocket server in one class: it lets clients in, hears their messages and answers. Everything happens on the
+/// loop, so nothing needs a lock.
+final class EchoServer: EndpointHandler {
+    private enum Path: String, CaseIterable {
+        case echo = "/echo"
+        case broadcast = "/bcast"
+        case publish = "/pub"
+    }
+
+    private let loop: EventLoop
+    private var listener: Listener?
+    private let deflate: DeflateSettings?
+    /// All connections: an endpoint lives as long as somebody holds it.
+    private var endpoints: [ObjectIdentifier: Endpoint] = [:]
+    /// Where each of them is, once it was let in.
+    private var paths: [ObjectIdentifier: Path] = [:]
+
+    init(loop: EventLoop, port: UInt16, deflates: Bool) throws {
+        self.loop = loop
+        deflate = deflates ? EchoServer.deflate : nil
+        listener = try Listener(
+            loop: loop, address: SocketAddress(numeric: "127.0.0.1:\(port)"), egressLimits: EchoServer.egressLimits
+        ) { [self] stream in accept(stream) }
+    }
+
+    /// Where it listens.
+    var address: String { listener?.localAddress.description ?? "" }
+
+    /// Says goodbye to everybody and stops the loop.
+    func stop() {
+        listener?.close()
+        listener = nil
+        for endpoint in endpoints.values { endpoint.close(.goingAway) }
+        stopWhenEmpty()
+    }
+
+    private func stopWhenEmpty() { if listener == nil, endpoints.isEmpty { loop.stop() } }
+
+    private func accept(_ stream: Stream) {
+        let endpoint = Endpoint(accepted: stream, limits: EchoServer.limits, deflate: deflate)
+        endpoint.handler = self
+        endpoints[ObjectIdentifier(endpoint)] = endpoint
+    }
+
+    // MARK: What the endpoints tell
+
+    func endpoint(_ endpoint: Endpoint, asked request: OpeningRequest) {
+        do throws(Misuse) {
+            if let path = Path(rawValue: request.path) {
+                try endpoint.accept()
+                paths[ObjectIdentifier(endpoint)] = path
+            } else {
+                let known = Path.allCases.map(\.rawValue).joined(separator: ", ")
+                try endpoint.refuse(.notFound, reason: "There is nothing here. Try one of \(known).")
+            }
+        } catch {
+            endpoint.drop(.local("\(error)"))
+        }
+    }
+
+    func endpoint(_ endpoint: Endpoint, received message: Message) {
+        switch paths[ObjectIdentifier(endpoint)] {
+        case .echo:
+            // Who sends faster than it reads is not read for a while.
+            if endpoint.send(message) == .aboveHighWater { endpoint.stream.pauseReading() }
+        case .broadcast, .publish: broadcast(message)
+        case nil: break
+        }
+    }
+
+    func endpointDrained(_ endpoint: Endpoint) { endpoint.stream.resumeReading() }
+
+    /// Encoded once, however many read it; one who reads too slowly is cut off by its own egress queue.
+    private func broadcast(_ message: Message) {
+        guard let frame = try? EncodedFrame(message) else { return }
+        for (id, path) in paths where path == .broadcast { endpoints[id]?.send(frame) }
+    }
+
+    func endpointClosed(_ endpoint: Endpoint, _ ending: Ending) {
+        endpoints[ObjectIdentifier(endpoint)] = nil
+        paths[ObjectIdentifier(endpoint)] = nil
+        stopWhenEmpty()
+    }
+
+    // The rest needs no answer: the endpoint itself answers pings.
+    func endpointOpened(_ endpoint: Endpoint) {}
+    func endpoint(_ endpoint: Endpoint, pinged payload: [UInt8]) {}
+    func endpoint(_ endpoint: Endpoint, ponged payload: [UInt8]) {}
+
+    // MARK: Limits
+
+    /// Wider than a program needs that knows its peers: the conformance suite sends 16 MiB, 4 MiB in fragments of 64
+    /// bytes, and ten pings at once.
+    private static var limits: Limits {
+        var limits = Limits()
+        limits.messageBytesMax = 16 << 20
+        limits.fragmentsMax = 1 << 17
+        limits.pendingPongsMax = 16
+        return limits
+    }
+
+    /// Room for two of the longest messages.
+    private static let egressLimits = EgressQueue.Limits(bytesMax: 33 << 20, highWaterBytes: 1 << 20)
+
+    private static var deflate: DeflateSettings {
+        var settings = DeflateSettings(library: Zlib())
+        settings.serverKeepsContext = true
+        settings.clientKeepsContext = true
+        return settings
+    }
+}

@@ -1,0 +1,34 @@
+import Glibc
+import Net
+
+let usage = """
+    usage: websocket-echo-server --port N [--deflate]
+
+    Listens on 127.0.0.1 and prints its address. Port 0 takes a free one.
+      /echo   every message comes back
+      /bcast  every message goes to all who are here
+      /pub    every message goes to all who are at /bcast
+    """
+
+func complain(_ text: String) {
+    let line = Array((text + "\n").utf8)
+    _ = write(STDERR_FILENO, line, line.count)
+}
+
+guard let options = Options(CommandLine.arguments.dropFirst()) else {
+    complain(usage)
+    exit(2)
+}
+
+do {
+    try EventLoop.run { loop in
+        let server = try EchoServer(loop: loop, port: options.port, deflates: options.deflates)
+        print("ws://\(server.address)/echo")
+        fflush(nil)
+        // The signals keep the server, and the loop keeps the signals.
+        _ = try SignalSource(loop: loop, signals: [.terminate, .interrupt]) { _ in server.stop() }
+    }
+} catch {
+    complain("websocket-echo-server: \(error)")
+    exit(1)
+}
