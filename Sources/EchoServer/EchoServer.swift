@@ -50,14 +50,14 @@ final class EchoServer: EndpointHandler {
     // MARK: What the endpoints tell
 
     func endpoint(_ endpoint: Endpoint, asked request: OpeningRequest) {
-        do throws(Misuse) {
-            if let path = Path(rawValue: request.path) {
-                try endpoint.accept()
-                paths[ObjectIdentifier(endpoint)] = path
-            } else {
-                let known = Path.allCases.map(\.rawValue).joined(separator: ", ")
-                try endpoint.refuse(.notFound, reason: "There is nothing here. Try one of \(known).")
+        do {
+            guard endpoints.count <= EchoServer.connectionsMax else {
+                return try endpoint.refuse(.serviceUnavailable, reason: "Too many are here. Try again later.")
             }
+            try endpoint.accept(subprotocol: try EchoServer.policy.judge(request))
+            paths[ObjectIdentifier(endpoint)] = Path(rawValue: String(request.path.prefix { $0 != "?" }))
+        } catch let fault as OpeningFault {
+            try? endpoint.refuse(fault.status ?? .badRequest, reason: fault.reason)
         } catch {
             endpoint.drop(.local("\(error)"))
         }
@@ -93,6 +93,12 @@ final class EchoServer: EndpointHandler {
     func endpoint(_ endpoint: Endpoint, ponged payload: [UInt8]) {}
 
     // MARK: Limits
+
+    /// Any program may connect, but no web page.
+    private static let policy = OpeningPolicy(paths: Path.allCases.map(\.rawValue))
+
+    /// What one process can have open by default on most systems.
+    private static let connectionsMax = 1_000
 
     /// Wider than a program needs that knows its peers: the conformance suite sends 16 MiB, 4 MiB in fragments of 64
     /// bytes, and ten pings at once.

@@ -8,16 +8,11 @@ package struct Connection {
     package let side: Side
     /// The subprotocol agreed on in the opening handshake, if any.
     package private(set) var subprotocol: String?
-
     /// How messages may be compressed, if that was agreed on (RFC 7692 §7.1).
-    package private(set) var compression: DeflateParameters?
+    package var compression: DeflateParameters? { deflation?.parameters }
 
-    private enum State: Sendable {
-        /// The head of the peer's half of the opening handshake is under way.
-        case opening
-        /// Server: the caller decides about the request. Indirect, because a connection lives longer than its opening.
-        indirect case answering(OpeningRequest)
-        case open
+    private enum State {
+        case opening, open
         /// We sent a close frame and wait for the peer's.
         case closeSent
         case closed
@@ -27,29 +22,22 @@ package struct Connection {
     /// Payloads of pings not answered yet, oldest first.
     private var unansweredPings: [[UInt8]] = []
     private var reader: MessageReader
-    private var headReader: HTTPHeadReader
-    private let deflate: DeflateSettings?
+    /// Set until the connection is open.
+    private var opening: Opening?
     /// Set once compression is agreed on.
     private var deflation: MessageDeflation?
-    /// Our half of the opening handshake; set in clients until they are open.
-    private var handshake: ClientHandshake?
     /// Gives masking keys; set in clients only.
     private let random: (@Sendable () -> UInt32)?
     private let limits: Limits
 
-    private init(
-        side: Side, handshake: ClientHandshake?, limits: Limits, deflate: DeflateSettings?,
-        random: (@Sendable () -> UInt32)?
-    ) {
+    private init(side: Side, _ opening: Opening, limits: Limits, random: (@Sendable () -> UInt32)?) {
         self.side = side
-        self.handshake = handshake
-        self.deflate = deflate
+        self.opening = opening
         self.limits = limits
         self.random = random
         state = .opening
         reader = MessageReader(side: side, limits: limits)
-        headReader = HTTPHeadReader(limits: limits)
-        output = handshake?.request ?? []
+        output = opening.request
     }
 
     /// A connection that we dialled. The opening request is in the output at once. `host` is what the server is called,
@@ -65,24 +53,23 @@ package struct Connection {
         let handshake = try ClientHandshake(
             host: host, path: path, subprotocols: subprotocols, deflate: deflate, nonce: nonce,
             requestBytesMax: limits.openingBytesMax)
-        return Connection(side: .client, handshake: handshake, limits: limits, deflate: deflate, random: random)
+        return Connection(
+            side: .client, Opening(handshake, limits: limits, deflate: deflate), limits: limits, random: random)
     }
 
     /// A connection that we accepted and on which nothing was read yet. With `deflate`, an offer of compression is taken.
     package static func server(limits: Limits = Limits(), deflate: DeflateSettings? = nil) -> Connection {
-        Connection(side: .server, handshake: nil, limits: limits, deflate: deflate, random: nil)
+        Connection(side: .server, Opening(nil, limits: limits, deflate: deflate), limits: limits, random: nil)
     }
 
     /// True while messages, pings and a close may be sent.
-    package var isOpen: Bool { if case .open = state { true } else { false } }
+    package var isOpen: Bool { state == .open }
 
     /// True after the last event, or after `refuse`: nothing more will come, what is received is dropped.
-    package var isClosed: Bool { if case .closed = state { true } else { false } }
+    package var isClosed: Bool { state == .closed }
 
     /// True while the peer owes us the rest of a frame or of a message. The driver bounds for how long.
     package var hasUnfinishedMessage: Bool { !isClosed && !reader.isIdle }
-
-    private var isClosing: Bool { if case .closeSent = state { true } else { false } }
 
     /// Takes everything that is to be written to the transport, in order.
     package mutating func takeOutput() -> [UInt8] {
@@ -97,12 +84,8 @@ package struct Connection {
     /// calling this late is harmless.
     package mutating func next(in bytes: UnsafeRawBufferPointer, from position: inout Int) -> Event? {
         switch state {
-        case .opening, .answering:
-            do throws(OpeningFault) {
-                return try nextOfOpening(in: bytes, from: &position)
-            } catch {
-                return refuseOpening(error)
-            }
+        case .opening:
+            return nextOfOpening(in: bytes, from: &position)
         case .open, .closeSent:
             return nextOfMessages(in: bytes, from: &position)
         case .closed:
@@ -111,74 +94,43 @@ package struct Connection {
         }
     }
 
-    /// The same for whoever need not answer in between: all events of `bytes`.
-    package mutating func receive(_ bytes: [UInt8]) -> [Event] {
-        var events: [Event] = []
-        bytes.withUnsafeBytes { bytes in
-            var position = 0
-            while let event = next(in: bytes, from: &position) { events.append(event) }
-        }
-        return events
-    }
-
     /// The peer ended the transport, or it broke. Returns at most one event, and none if the last one was told.
     package mutating func transportEnded() -> [Event] {
         guard !isClosed else { return [] }
-        state = .closed
+        end()
         // RFC 6455 §7.1.5: this code stands for "no close frame was received".
         return [.closed(code: .abnormal, reason: "the transport ended without a close frame", wasClean: false)]
     }
 
-    private mutating func nextOfOpening(
-        in bytes: UnsafeRawBufferPointer, from position: inout Int
-    ) throws(OpeningFault) -> Event? {
-        let rest = UnsafeRawBufferPointer(rebasing: bytes[position...])
-        if case .answering = state {
-            guard rest.isEmpty else { throw .bytesBeforeAnswer }
-            return nil
-        }
-        position = bytes.count
-        guard let headBytes = try receiveHead(rest) else { return nil }
-        position -= rest.count - headBytes
-        if let handshake {
-            let agreement = try handshake.check(headReader.takeHead())
-            self.handshake = nil
-            open(subprotocol: agreement.subprotocol, compression: agreement.deflate)
-            return .opened
-        }
-        let request = try ServerHandshake.check(headReader.takeHead())
-        // RFC 6455 §4.1: the client waits for the answer. What comes with its request may be a second request that a
-        // proxy on the way did not see.
-        guard position == bytes.count else { throw .bytesBeforeAnswer }
-        state = .answering(request)
-        return .opening(request)
-    }
-
-    private mutating func receiveHead(_ bytes: UnsafeRawBufferPointer) throws(OpeningFault) -> Int? {
+    private mutating func nextOfOpening(in bytes: UnsafeRawBufferPointer, from position: inout Int) -> Event? {
+        guard let opening else { return nil }
         do throws(OpeningFault) {
-            return try headReader.receive(bytes)
+            switch try opening.next(in: bytes, from: &position) {
+            case .asked(let request):
+                return .opening(request)
+            case .agreed(let agreement):
+                open(agreement.subprotocol, agreement.deflate, opening.deflate)
+                return .opened
+            case nil:
+                return nil
+            }
         } catch {
-            throw side == .client ? error.withoutStatus : error
+            output += opening.answer(to: error)
+            end()
+            return .refusedOpening(error)
         }
     }
 
-    private mutating func refuseOpening(_ fault: OpeningFault) -> Event {
-        if side == .server, let status = fault.status {
-            output += ServerHandshake.refusal(status, reason: fault.reason)
-        }
-        state = .closed
-        return .refusedOpening(fault)
-    }
-
-    private mutating func open(subprotocol: String?, compression: DeflateParameters?) {
+    private mutating func open(
+        _ subprotocol: String?, _ compression: DeflateParameters?, _ settings: DeflateSettings?
+    ) {
         self.subprotocol = subprotocol
-        self.compression = compression
         state = .open
-        guard let deflate, let compression else { return }
-        let peer: Side = side == .client ? .server : .client
-        deflation = MessageDeflation(deflate, compression.direction(from: side))
+        opening = nil
+        guard let settings, let compression else { return }
+        deflation = MessageDeflation(settings, compression, from: side)
         reader.allowCompression(
-            MessageInflation(deflate, compression.direction(from: peer), bytesMax: limits.messageBytesMax))
+            MessageInflation(settings, compression, to: side, bytesMax: limits.messageBytesMax))
     }
 
     private mutating func nextOfMessages(in bytes: UnsafeRawBufferPointer, from position: inout Int) -> Event? {
@@ -187,7 +139,7 @@ package struct Connection {
         } catch {
             // RFC 6455 §7.1.7: say why, then process nothing more.
             if isOpen { queueClose(CloseFrame(code: error.closeCode, reason: error.reason)) }
-            state = .closed
+            end()
             return .closed(code: error.closeCode, reason: error.reason, wasClean: false)
         }
     }
@@ -208,7 +160,7 @@ package struct Connection {
         case .close(let frame):
             // RFC 6455 §5.5.1: echo the code, unless we spoke first.
             if isOpen { queueClose(CloseFrame(code: frame.code, reason: "")) }
-            state = .closed
+            end()
             return .closed(code: frame.code, reason: frame.reason, wasClean: true)
         }
     }
@@ -216,22 +168,22 @@ package struct Connection {
     /// Server: lets the client of `Event.opening` in; from now on the connection is open. `subprotocol` is one of those
     /// offered, or nil. Throws `Misuse.noOpeningToAnswer`, `.badSubprotocol`.
     package mutating func accept(subprotocol: String? = nil) throws(Misuse) {
-        guard case .answering(let request) = state else { throw .noOpeningToAnswer }
+        guard let opening, let request = opening.asked else { throw .noOpeningToAnswer }
         if let subprotocol {
             guard request.subprotocols.contains(subprotocol) else { throw .badSubprotocol }
         }
-        let compression = deflate?.answer(to: request.extensions)
+        let compression = opening.deflate?.answer(to: request.extensions)
         output += ServerHandshake.acceptance(of: request, subprotocol: subprotocol, deflate: compression)
-        open(subprotocol: subprotocol, compression: compression)
+        open(subprotocol, compression, opening.deflate)
     }
 
     /// Server: sends the client of `Event.opening` away with a text that people can read. Write the output and hang up;
     /// no event follows. Throws `Misuse.noOpeningToAnswer`, or `.badRefusalStatus` if the status is not 400 to 599.
     package mutating func refuse(_ status: HTTPStatus, reason: String) throws(Misuse) {
-        guard case .answering = state else { throw .noOpeningToAnswer }
+        guard opening?.asked != nil else { throw .noOpeningToAnswer }
         guard (400...599).contains(status.rawValue) else { throw .badRefusalStatus }
         output += ServerHandshake.refusal(status, reason: reason)
-        state = .closed
+        end()
     }
 
     /// Queues a message as one frame, compressed where that was agreed on and pays. Throws `Misuse.notOpen`, `.textNotUTF8`.
@@ -271,6 +223,11 @@ package struct Connection {
         guard reason.utf8.count <= CloseFrame.reasonBytesMax else { throw .controlFrameTooLong }
         queueClose(CloseFrame(code: code, reason: reason))
         state = .closeSent
+    }
+
+    private mutating func end() {
+        state = .closed
+        opening = nil
     }
 
     private mutating func queue(_ opcode: Opcode, _ payload: [UInt8], isCompressed: Bool = false) {

@@ -16,3 +16,15 @@ package enum Event: Equatable, Sendable {
     /// to 123 bytes of any UTF-8, or tells its fault. `wasClean` means that both sides sent a close frame.
     case closed(code: CloseCode?, reason: String, wasClean: Bool)
 }
+
+extension Connection {
+    /// All events of `bytes` at once, for whoever need not answer in between; see `next`.
+    package mutating func receive(_ bytes: [UInt8]) -> [Event] {
+        var events: [Event] = []
+        bytes.withUnsafeBytes { bytes in
+            var position = 0
+            while let event = next(in: bytes, from: &position) { events.append(event) }
+        }
+        return events
+    }
+}

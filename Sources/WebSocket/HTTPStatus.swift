@@ -9,6 +9,7 @@ package struct HTTPStatus: RawRepresentable, Hashable, Sendable {
     package static let forbidden = HTTPStatus(rawValue: 403)
     package static let notFound = HTTPStatus(rawValue: 404)
     package static let methodNotAllowed = HTTPStatus(rawValue: 405)
+    package static let misdirected = HTTPStatus(rawValue: 421)
     package static let upgradeRequired = HTTPStatus(rawValue: 426)
     package static let tooManyRequests = HTTPStatus(rawValue: 429)
     package static let headerFieldsTooLarge = HTTPStatus(rawValue: 431)
@@ -22,6 +23,7 @@ package struct HTTPStatus: RawRepresentable, Hashable, Sendable {
         case .forbidden: "Forbidden"
         case .notFound: "Not Found"
         case .methodNotAllowed: "Method Not Allowed"
+        case .misdirected: "Misdirected Request"
         case .upgradeRequired: "Upgrade Required"
         case .tooManyRequests: "Too Many Requests"
         case .headerFieldsTooLarge: "Request Header Fields Too Large"

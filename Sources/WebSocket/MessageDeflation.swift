@@ -3,14 +3,16 @@ private let blockTail: [UInt8] = [0x00, 0x00, 0xFF, 0xFF]
 
 /// Compresses the messages that we send.
 final class MessageDeflation {
+    let parameters: DeflateParameters
     private let settings: DeflateSettings
     private let direction: DeflateDirection
     /// Made for the first message; without context it goes with each, so that idle connections are small.
     private var deflater: (any Deflater)?
 
-    init(_ settings: DeflateSettings, _ direction: DeflateDirection) {
+    init(_ settings: DeflateSettings, _ parameters: DeflateParameters, from side: Side) {
         self.settings = settings
-        self.direction = direction
+        self.parameters = parameters
+        direction = parameters.direction(from: side)
     }
 
     /// nil if the message is better sent as it is, which is always allowed (RFC 7692 §6).
@@ -42,9 +44,9 @@ final class MessageInflation {
     private var bytesUsed = 0
 
     /// `bytesMax` is for a message when it is decompressed.
-    init(_ settings: DeflateSettings, _ direction: DeflateDirection, bytesMax: Int) {
+    init(_ settings: DeflateSettings, _ parameters: DeflateParameters, to side: Side, bytesMax: Int) {
         self.settings = settings
-        self.direction = direction
+        direction = parameters.direction(from: side == .client ? .server : .client)
         self.bytesMax = bytesMax
     }
 

@@ -1,0 +1,59 @@
+/// One side of the opening handshake under way (RFC 6455 §4). A connection lets go of it when it is open, so that those
+/// who are idle for days do not keep the memory of how they began.
+final class Opening {
+    enum Step {
+        /// Server: somebody asks in; the answer is the caller's.
+        case asked(OpeningRequest)
+        /// Client: the server's answer fits.
+        case agreed(ClientHandshake.Agreement)
+    }
+
+    /// Server: what waits for its answer.
+    private(set) var asked: OpeningRequest?
+    let deflate: DeflateSettings?
+    private var headReader: HTTPHeadReader
+    /// Our own half; nil in servers.
+    private let handshake: ClientHandshake?
+
+    init(_ handshake: ClientHandshake?, limits: Limits, deflate: DeflateSettings?) {
+        self.handshake = handshake
+        self.deflate = deflate
+        headReader = HTTPHeadReader(limits: limits)
+    }
+
+    /// What a client sends first.
+    var request: [UInt8] { handshake?.request ?? [] }
+
+    /// Advances `position` over what belongs to the handshake; nil if more is needed. After a fault never call again.
+    func next(in bytes: UnsafeRawBufferPointer, from position: inout Int) throws(OpeningFault) -> Step? {
+        let rest = UnsafeRawBufferPointer(rebasing: bytes[position...])
+        guard asked == nil else {
+            guard rest.isEmpty else { throw .bytesBeforeAnswer }
+            return nil
+        }
+        position = bytes.count
+        guard let headBytes = try receiveHead(rest) else { return nil }
+        position -= rest.count - headBytes
+        if let handshake { return .agreed(try handshake.check(headReader.takeHead())) }
+        let request = try ServerHandshake.check(headReader.takeHead())
+        // RFC 6455 §4.1: the client waits for the answer. What comes with its request may be a second request that a
+        // proxy on the way did not see.
+        guard headBytes == rest.count else { throw .bytesBeforeAnswer }
+        asked = request
+        return .asked(request)
+    }
+
+    private func receiveHead(_ bytes: UnsafeRawBufferPointer) throws(OpeningFault) -> Int? {
+        do throws(OpeningFault) {
+            return try headReader.receive(bytes)
+        } catch {
+            throw handshake == nil ? error : error.withoutStatus
+        }
+    }
+
+    /// What the peer is told about its fault: a client that gives up says nothing.
+    func answer(to fault: OpeningFault) -> [UInt8] {
+        guard handshake == nil, let status = fault.status else { return [] }
+        return ServerHandshake.refusal(status, reason: fault.reason)
+    }
+}
