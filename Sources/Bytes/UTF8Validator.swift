@@ -1,64 +1,95 @@
 /// Checks UTF-8 (RFC 3629) that arrives in pieces, such as a text message in fragments: overlong forms, surrogates and
-/// values above U+10FFFF are refused at the first byte that makes them certain.
+/// values above U+10FFFF are refused in the piece whose bytes make them certain.
+///
+/// An automaton whose states are shifts: each byte stands for a word that holds, at the place of each state, the state
+/// that follows. So a step is a load and a shift, without a branch, whatever the text.
 package struct UTF8Validator: Sendable {
-    /// Continuation bytes still wanted by the character under way.
-    private var wanted: UInt8 = 0
-    /// What the next continuation byte must lie between; narrower than 80...BF after some first bytes.
-    private var low: UInt8 = 0x80
-    private var high: UInt8 = 0xBF
+    private var state = State.complete
 
     package init() {}
 
     /// True where the text may end here: no character is half done.
-    package var isComplete: Bool { wanted == 0 }
+    package var isComplete: Bool { state == State.complete }
 
-    /// Feeds the next piece. Returns false as soon as no continuation could make the text valid.
+    /// Feeds the next piece. Returns false if no continuation could make the text valid, then and ever after.
     package mutating func consume(_ bytes: some Sequence<UInt8>) -> Bool {
         let done = bytes.withContiguousStorageIfAvailable { consume(UnsafeRawBufferPointer($0)) }
         return done ?? consume(Array(bytes))
     }
 
     package mutating func consume(_ bytes: UnsafeRawBufferPointer) -> Bool {
+        state = UTF8Validator.followers.withUnsafeBufferPointer { followers in
+            UTF8Validator.state(after: bytes, from: state, followers)
+        }
+        return state != State.refused
+    }
+
+    private static func state(
+        after bytes: UnsafeRawBufferPointer, from start: UInt64, _ followers: UnsafeBufferPointer<UInt64>
+    ) -> UInt64 {
+        var state = start
         var index = 0
-        while index < bytes.count {
-            if wanted == 0 {
-                index = UTF8Validator.endOfASCII(in: bytes, from: index)
-                if index == bytes.count { return true }
-                guard begin(bytes[index]) else { return false }
-            } else {
-                guard bytes[index] >= low, bytes[index] <= high else { return false }
-                (low, high) = (0x80, 0xBF)
-                wanted -= 1
+        while bytes.count - index >= blockBytes {
+            let low = bytes.loadUnaligned(fromByteOffset: index, as: UInt64.self)
+            let high = bytes.loadUnaligned(fromByteOffset: index + 8, as: UInt64.self)
+            // ASCII is most of what people and programs write.
+            if state != State.complete || (low | high) & 0x8080_8080_8080_8080 != 0 {
+                for offset in 0..<blockBytes { state = followers[Int(bytes[index + offset])] &>> (state & 63) }
+                if state & 63 == State.refused { return State.refused }
+                state &= 63
             }
+            index += blockBytes
+        }
+        while index < bytes.count {
+            state = followers[Int(bytes[index])] &>> (state & 63)
             index += 1
         }
-        return true
+        return state & 63
+    }
+
+    private static let blockBytes = 16
+
+    /// The shifts that stand for the states. Six bits hold any of them.
+    private enum State {
+        static let refused: UInt64 = 0
+        static let complete: UInt64 = 6
+        /// So many continuation bytes are wanted, each 80...BF.
+        static let one: UInt64 = 12
+        static let two: UInt64 = 18
+        static let three: UInt64 = 24
+        /// The second byte is narrowed by the first: 80...9F behind ED would be a surrogate, and so on.
+        static let afterE0: UInt64 = 30
+        static let afterED: UInt64 = 36
+        static let afterF0: UInt64 = 42
+        static let afterF4: UInt64 = 48
+    }
+
+    /// By byte, all that may follow each state; what is not named is refused.
+    private static let followers: [UInt64] = (UInt8.min...UInt8.max).map { byte in
+        var followers = begin(byte) << State.complete
+        if case 0x80...0xBF = byte {
+            followers |= State.complete << State.one | State.one << State.two | State.two << State.three
+        }
+        // RFC 3629 §4.
+        if case 0xA0...0xBF = byte { followers |= State.one << State.afterE0 }
+        if case 0x80...0x9F = byte { followers |= State.one << State.afterED }
+        if case 0x90...0xBF = byte { followers |= State.two << State.afterF0 }
+        if case 0x80...0x8F = byte { followers |= State.two << State.afterF4 }
+        return followers
     }
 
     /// RFC 3629 §4: the first byte says how many follow and narrows the range of the second.
-    private mutating func begin(_ byte: UInt8) -> Bool {
+    private static func begin(_ byte: UInt8) -> UInt64 {
         switch byte {
-        case 0xC2...0xDF: wanted = 1
-        case 0xE0: (wanted, low) = (2, 0xA0)
-        case 0xE1...0xEC, 0xEE, 0xEF: wanted = 2
-        case 0xED: (wanted, high) = (2, 0x9F)
-        case 0xF0: (wanted, low) = (3, 0x90)
-        case 0xF1...0xF3: wanted = 3
-        case 0xF4: (wanted, high) = (3, 0x8F)
-        default: return false
+        case 0x00...0x7F: State.complete
+        case 0xC2...0xDF: State.one
+        case 0xE0: State.afterE0
+        case 0xE1...0xEC, 0xEE, 0xEF: State.two
+        case 0xED: State.afterED
+        case 0xF0: State.afterF0
+        case 0xF1...0xF3: State.three
+        case 0xF4: State.afterF4
+        default: State.refused
         }
-        return true
-    }
-
-    /// Skips ASCII eight bytes at a time.
-    private static func endOfASCII(in bytes: UnsafeRawBufferPointer, from start: Int) -> Int {
-        var index = start
-        while index + 8 <= bytes.count {
-            let word = bytes.loadUnaligned(fromByteOffset: index, as: UInt64.self)
-            if word & 0x8080_8080_8080_8080 != 0 { break }
-            index += 8
-        }
-        while index < bytes.count, bytes[index] < 0x80 { index += 1 }
-        return index
     }
 }
