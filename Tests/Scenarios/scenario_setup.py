@@ -59,7 +59,7 @@ def scenario_check_refuses_what_the_start_refuses(play: Play) -> None:
     file.write_text("{\"server_name\": \"s1\"}" + " " * (16 << 20))
     expect_refusal(play, file, f"{file}: is longer than 16777216 bytes")
     expect_refusal(play, play.folder, f"{play.folder}: cannot be read: Is a directory")
-    expect_refusal(play, "nowhere.json", "nowhere.json: cannot be read: No such file or directory")
+    expect_refusal(play, "nowhere.json", "nowhere.json: cannot be read: there is no such file")
     file.chmod(0)
     expect_refusal(play, file, f"{file}: cannot be read: Permission denied")
 
@@ -69,7 +69,7 @@ def scenario_check_tells_what_a_setup_means_and_changes_nothing(play: Play) -> N
     before = listing(play)
     words = check(play, node.setup_file)
     require(words.ended() == OK and words.log == [], f"check said {words.log}")
-    for row in ("server_name            s1", "2 accounts; 2 passwords as typed", "dialled at 127.0.0.1:9", "needs-tls",
+    for row in ("server_name              s1", "2 accounts; 2 passwords as typed", "dialled at 127.0.0.1:9", "needs-tls",
                 f"{node.folder}/data, which would be made"):
         require(row in "\n".join(words.lines), f"{row!r} is missing in {words.lines}")
     require(password_of("alice") not in "\n".join(words.lines), "check prints a password")
