@@ -220,10 +220,16 @@ extension Transfers {
     private mutating func ended(_ id: MessageID, _ outcome: FileOutcome) {
         guard let item = items[id], item.transfer.from == address, !item.isNew else { return }
         guard !item.transfer.isOver else {
+            guard item.isOutgoing else { return }
+            // Its author took back what had arrived already: the first word counts.
+            let isWhole = outcome == .received && item.transfer.state == .cancelled
             // It has ended, so that nothing has to be told of it.
-            guard item.transfer.outcome != nil, item.isOutgoing else { return }
+            guard item.transfer.outcome != nil || isWhole else { return }
             items[id]?.transfer.outcome = nil
-            return keep(id)
+            if isWhole { update(id) { ($0.transfer.state, $0.transfer.reason) = (.complete, nil) } }
+            keep(id)
+            if isWhole { tell(id) }
+            return
         }
         let to = item.transfer.to
         switch outcome {

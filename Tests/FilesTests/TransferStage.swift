@@ -280,13 +280,13 @@ struct TransferStage {
             return .chunk(TransferStage.data(place.index))
         case .outcome(_, let id, let outcome):
             guard var spooled = spool[id] else { return .refused(Refusal(.noFile, "none")) }
-            if spooled.outcome == nil {
-                spooled.outcome = outcome
-                spool[id] = spooled
-                if clients[0].isOnline {
-                    clients[0].transfers.ended(status(spooled), at: now)
-                    perform(0)
-                }
+            let isNew = spooled.outcome == nil
+            if isNew { spooled.outcome = outcome }
+            spool[id] = spooled
+            // Whoever cancels hears how it ended, even if that was before.
+            if isNew || number == 0, clients[0].isOnline {
+                clients[0].transfers.ended(status(spooled), at: now)
+                perform(0)
             }
             return .kept
         }

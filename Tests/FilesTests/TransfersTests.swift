@@ -136,6 +136,25 @@ private let chunk = Int64(FileChunk.bytesMax)
         #expect(refusal { _ = try stage.clients[0].transfers.cancel(id(1), now: stage.now) } == .badValue)
     }
 
+    @Test func whoeverTakesBackWhatHasArrivedHearsThatItHas() throws {
+        var stage = online()
+        try stage.send(id(1), 3 * chunk)
+        stage.run()
+        stage.deliver()
+        stage.cut(0)
+        try stage.accept(id(1))
+        stage.run()
+        try stage.clients[0].transfers.cancel(id(1), now: stage.now)
+        stage.perform(0)
+        #expect(stage.state(0, id(1)) == .cancelled)
+        stage.connect(0)
+        stage.run()
+        #expect(stage.state(1, id(1)) == .complete)
+        #expect(stage.state(0, id(1)) == .complete)
+        #expect(stage.clients[0].rows[id(1)]?.state == .complete)
+        #expect(stage.clients[0].rows[id(1)]?.outcome == nil)
+    }
+
     @Test func anOutcomeIsRepeatedUntilTheNodeHasIt() throws {
         var stage = online()
         try stage.send(id(1), 3 * chunk)
