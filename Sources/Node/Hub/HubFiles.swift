@@ -144,6 +144,8 @@ extension Hub {
     ) {
         for (tag, reply) in replies {
             guard let errand = fileErrands.removeValue(forKey: tag) else { continue }
+            // Before the answer: a client that has it asks no more, and has to know the end if the connection breaks.
+            tellAuthor(errand, reply)
             switch (errand, reply) {
             case (.purge, _): purgedFiles(reply, wall: wall)
             case (.find(let link, let ref), .chunk(let data)):
@@ -162,7 +164,6 @@ extension Hub {
                 answer(errand) { .refused(refusal, ref: $0, id: nil) }
             case (_, .purged), (_, .usage): break
             }
-            tellAuthor(errand, reply)
             // What nobody can fetch any more gives its room back at once.
             if case .ended(_, isNew: true) = reply { purgeFiles(wall: wall) }
         }
