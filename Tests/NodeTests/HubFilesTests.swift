@@ -33,6 +33,10 @@ import Wire
         }
     }
 
+    private func fetch(_ harness: inout HubHarness, _ count: Int64, by session: SessionID) throws {
+        for ref in 1...count { harness.handle(.said(session, .fetch(ref: ref, try place(0)))) }
+    }
+
     // MARK: At one node
 
     @Test("the welcome says how large a file may be")
@@ -156,17 +160,35 @@ import Wire
 
     @Test("the whole node moves so many chunks at once and no more")
     func wholeNode() throws {
-        var harness = try HubHarness()
-        harness.isStoreSlow = false
-        let sessions = try (0..<129).map { _ in try harness.join("alice") }
+        let users = (0...16).map { "user\($0)" }
+        var harness = try HubHarness(users: users)
+        let sessions = try (0...128).map { try harness.join(users[$0 / 8]) }
         harness.isStoreSlow = true
         for session in sessions { _ = harness.take(session) }
-        for session in sessions {
-            for ref: Int64 in 1...8 { harness.handle(.said(session, .fetch(ref: ref, try place(0)))) }
-        }
+        for session in sessions { try fetch(&harness, 8, by: session) }
         let last = try #require(sessions.last)
         #expect(codes(harness.take(last)) == [Refusal.Code](repeating: .busy, count: 8))
         #expect(harness.paused.count == 128 && !harness.paused.contains(last))
+    }
+
+    @Test("an account in many sessions leaves room for the others, and has its own back with the answers")
+    func oneAccount() throws {
+        var harness = try HubHarness()
+        let sessions = try (0...8).map { _ in try harness.join("alice") }
+        let (last, bob) = (try #require(sessions.last), try harness.join("bob"))
+        for session in sessions + [bob] { _ = harness.take(session) }
+        harness.isStoreSlow = true
+        for session in sessions { try fetch(&harness, 8, by: session) }
+        #expect(codes(harness.take(last)) == [Refusal.Code](repeating: .busy, count: 8))
+        try fetch(&harness, 8, by: bob)
+        #expect(harness.paused.contains(bob) && harness.take(bob).isEmpty)
+        // What is asked for sessions that are gone counts until it is answered.
+        for session in sessions.dropLast() { harness.handle(.left(session)) }
+        try fetch(&harness, 1, by: last)
+        #expect(codes(harness.take(last)) == [.busy])
+        harness.answerFiles()
+        try fetch(&harness, 8, by: last)
+        #expect(harness.take(last).isEmpty && harness.paused.contains(last))
     }
 
     @Test("what nobody fetched in time expires, and its author hears of it, however many they are")

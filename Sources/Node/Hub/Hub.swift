@@ -60,8 +60,10 @@ package struct Hub: Sendable {
     /// Questions for keys of people elsewhere.
     var keyQuestions: [UInt64: KeyQuestion] = [:]
     var settling: [ServerName: Settling] = [:]
-    /// What the spool and other nodes are asked about files, by tag and token alike.
-    var fileErrands: [UInt64: FileErrand] = [:]
+    /// What the spool and other nodes are asked about files, by tag and token alike, and for which account.
+    var fileErrands: [UInt64: (errand: FileErrand, user: UserName?)] = [:]
+    /// How many of them are of each account.
+    var fileErrandCounts: [UserName: Int] = [:]
     var filePurge = FilePurge.idle
     /// 0 if no files are taken.
     let fileBytesMax: Int64

@@ -31,6 +31,9 @@ extension Hub {
     static let chunkWeight = 8
     /// Questions about files that wait at once in the whole node: with a chunk in each, 48 MiB.
     static let fileErrandsMax = 1024
+    /// Of them, those of one account in all its sessions: eight that move chunks as fast as they may, and too few to
+    /// fill what waits for one server. So nobody keeps others from their files by opening many sessions.
+    static let fileErrandsPerAccountMax = 64
 
     // MARK: Sessions ask
 
@@ -84,7 +87,7 @@ extension Hub {
             for: .end(id, ref: ref, of: nil, isCancelled: false), at: now, wall: wall, using: &random)
     }
 
-    private mutating func askSpool(_ request: SpoolRequest, for errand: FileErrand) {
+    mutating func askSpool(_ request: SpoolRequest, for errand: FileErrand) {
         guard let tag = begin(errand) else { return }
         actions.append(.spool(tag: tag, request))
     }
@@ -102,18 +105,36 @@ extension Hub {
 
     /// nil if there is too much to do already; the session has been told.
     private mutating func begin(_ errand: FileErrand) -> UInt64? {
+        var user: UserName?
         if let asker = errand.asker {
-            guard fileErrands.count < Hub.fileErrandsMax else {
-                let refusal = Refusal(
-                    .busy, "this node moves \(Hub.fileErrandsMax) chunks already; try again in a moment")
+            user = sessions[asker.id]?.user
+            if let refusal = busy(for: user) {
                 refuse(refusal, asker.ref, to: asker.id)
                 return nil
             }
+            if let user { fileErrandCounts[user, default: 0] += 1 }
             began(asker.id, weight: asker.weight)
         }
         lastTag += 1
-        fileErrands[lastTag] = errand
+        fileErrands[lastTag] = (errand, user)
         return lastTag
+    }
+
+    private func busy(for user: UserName?) -> Refusal? {
+        if let user, fileErrandCounts[user, default: 0] >= Hub.fileErrandsPerAccountMax {
+            let count = Hub.fileErrandsPerAccountMax
+            return Refusal(
+                .busy, "this account has asked for \(count) things about files already; try again in a moment")
+        }
+        guard fileErrands.count >= Hub.fileErrandsMax else { return nil }
+        return Refusal(.busy, "this node moves \(Hub.fileErrandsMax) chunks already; try again in a moment")
+    }
+
+    /// Also for an account whose session has left meanwhile.
+    private mutating func finish(_ tag: UInt64) -> FileErrand? {
+        guard let (errand, user) = fileErrands.removeValue(forKey: tag) else { return nil }
+        if let user, let count = fileErrandCounts[user] { fileErrandCounts[user] = count > 1 ? count - 1 : nil }
+        return errand
     }
 
     private mutating func refuse(_ refusal: Refusal, _ ref: Int64, to id: SessionID) {
@@ -143,7 +164,7 @@ extension Hub {
         using random: inout some RandomNumberGenerator
     ) {
         for (tag, reply) in replies {
-            guard let errand = fileErrands.removeValue(forKey: tag) else { continue }
+            guard let errand = finish(tag) else { continue }
             // Before the answer: a client that has it asks no more, and has to know the end if the connection breaks.
             tellAuthor(errand, reply)
             switch (errand, reply) {
@@ -171,7 +192,7 @@ extension Hub {
 
     /// The author's node has answered a question of one of our sessions.
     mutating func fileAnswered(_ token: UInt64, _ data: [UInt8], _ refusal: Refusal?) {
-        guard let errand = fileErrands.removeValue(forKey: token) else { return }
+        guard let errand = finish(token) else { return }
         switch (errand, refusal) {
         case (_, let refusal?): answer(errand) { .refused(refusal, ref: $0, id: nil) }
         case (.fetch, nil): answer(errand) { .chunk(ref: $0, data: data) }
@@ -202,30 +223,8 @@ extension Hub {
     mutating func withdrawFetches(
         of id: SessionID, at now: Instant, wall: Int64, using random: inout some RandomNumberGenerator
     ) {
-        let tokens = fileErrands.filter { if case .fetch(id, _) = $0.value { true } else { false } }.keys
+        let tokens = fileErrands.filter { if case .fetch(id, _) = $0.value.errand { true } else { false } }.keys
         guard !tokens.isEmpty else { return }
         tell(.withdrawFiles(tokens: Set(tokens)), at: now, wall: wall, using: &random)
-    }
-
-    // MARK: Time
-
-    enum FilePurge {
-        /// `again`: something has ended since it was asked for.
-        case idle, underWay, again
-    }
-
-    /// One step at a time, however often it is called.
-    mutating func purgeFiles(wall: Int64) {
-        guard filePurge == .idle else { return filePurge = .again }
-        filePurge = .underWay
-        askSpool(.purge(at: wall), for: .purge)
-    }
-
-    private mutating func purgedFiles(_ reply: SpoolReply, wall: Int64) {
-        let isWanted = filePurge == .again
-        filePurge = .idle
-        guard case .purged(let changes, let hasMore) = reply else { return }
-        for change in changes { send(.file(ref: nil, change.status), to: change.owner) }
-        if hasMore || isWanted { purgeFiles(wall: wall) }
     }
 }
