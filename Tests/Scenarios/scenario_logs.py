@@ -6,10 +6,13 @@ import os
 import pty
 import re
 import signal
+import sqlite3
 import subprocess
 import time
+from contextlib import closing
 
-from harness import PATIENCE_SECONDS, PEOPLE, Play, clean_environment, password_of, require
+from harness import PATIENCE_SECONDS, PEOPLE, Play, clean_environment, new_id, password_of, require
+from peer import Peer
 from raw import RawClient
 
 LINE = re.compile(r"\d\d:\d\d:\d\d (info|warning|alarm): [^{]+")
@@ -78,3 +81,31 @@ def scenario_a_log_on_a_terminal_is_in_words(play: Play) -> None:
     for line in own:
         behind = (now.tm_hour * 60 + now.tm_min - int(line[:2]) * 60 - int(line[3:5])) % 1440
         require(behind <= 2, f"at {time.asctime(now)} the time is not local in: {line}")
+
+
+def scenario_what_goes_wrong_again_and_again_fills_no_log(play: Play) -> None:
+    with Peer("s9", "s1") as peer:
+        node = play.node("s1", mailing_address={"s9": {"key": peer.key_text}})
+        link = peer.dial(node.link_port).prove()
+        for ref in range(100):
+            link.send("chunk", ref=ref, data="q6s=")  # answers to what nobody asked
+        link.send("keysWanted", ref=1, user="alice")
+        link.expect("keys", ref=1)
+        with RawClient(node) as alice:
+            alice.logged_in("alice")
+            with closing(sqlite3.connect(node.folder / "data" / "spool.db")) as spool:
+                spool.execute("ALTER TABLE file RENAME TO elsewhere")
+            for ref in range(100):
+                alice.say({"tag": "file", "ref": ref, "id": new_id(), "to": "public", "chunks": 1})
+                alice.expect_refusal("store-failed", ref=ref)
+        node.running().signal(signal.SIGUSR1)
+
+        def counts() -> dict[str, str] | None:
+            return next((line for line in map(json.loads, node.log) if line["event"] == "state"), None)
+
+        found = node.running().wait(counts, "the counts")
+        require(found["timed-out"] == "100" and found["store-failed"] == "100", f"all are counted, not {found}")
+        events = [json.loads(line)["event"] for line in node.log]
+        require(events.count("ignored") == 1, f"what is ignored is written once for a link, not {events}")
+        # Once in ten seconds.
+        require(1 <= events.count("spool failed") < 10, f"a failure that goes on is written now and then, not {events}")

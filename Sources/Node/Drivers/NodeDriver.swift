@@ -20,6 +20,8 @@ final class NodeDriver {
     private var events: [HubEvent] = []
     private var isHandling = false
     private var refusalCounts: [Refusal.Code: Int] = [:]
+    /// What peers said in vain and the log has told since a link last came up.
+    private var ignoredNotes: Set<MeshNote> = []
     private var random = SecureGenerator()
     private var isDraining = false
     /// Messages and accounts, and beside them files: a big file keeps no message from the disk.
@@ -117,11 +119,18 @@ final class NodeDriver {
         case .store(let tag, let request): store.append(request, tag: tag)
         case .spool(let tag, let request): spool.append(request, tag: tag)
         case .mesh(.note(let note)):
-            log.write(note)
-            if let code = note.refusedCode { count(code) }
+            write(note)
         case .mesh(let action): links?.perform(action)
         case .wake(let instant): wake(at: instant)
         }
+    }
+
+    /// What a peer says in vain is written once and counted always, or it could fill the disk with the log.
+    private func write(_ note: MeshNote) {
+        if let code = note.refusedCode { count(code) }
+        if case .linkUp = note { ignoredNotes = [] }
+        if case .ignored = note, !ignoredNotes.insert(note).inserted { return }
+        log.write(note)
     }
 
     private func wake(at instant: Instant) {

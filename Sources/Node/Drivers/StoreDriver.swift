@@ -1,3 +1,4 @@
+import Bytes
 import Net
 import Store
 import Wire
@@ -20,6 +21,7 @@ extension SpoolReply: FallibleReply {
 /// commit can carry it; answers come back on the loop.
 final class StoreDriver<Store: BatchStore> where Store.Reply: FallibleReply {
     private let name: String
+    private let loop: EventLoop
     private let log: Log
     private var inbox: Inbox<[(UInt64, Store.Reply)]>?
     private var thread: StoreThread<Store>?
@@ -27,11 +29,16 @@ final class StoreDriver<Store: BatchStore> where Store.Reply: FallibleReply {
     /// Who waits for an answer, beside the hub.
     private var askers: [UInt64: (Store.Reply) -> Void] = [:]
     private var lastAsked: UInt64 = 0
+    /// Failures since the log was told of some, which was at `toldAt`.
+    private var untoldFailures = 0
+    private var toldAt: Instant?
     /// Takes the answers to the hub's requests, in their order.
     private let answer: ([(tag: UInt64, reply: Store.Reply)]) -> Void
 
     /// Tags of the driver's own requests; the hub's count up from 1.
     private static var ownTags: UInt64 { 1 << 63 }
+    /// A full disk fails every request, and gets no fuller by words about it.
+    private static var tellInterval: Duration { .seconds(10) }
 
     /// - Parameter name: for the log.
     init(
@@ -39,6 +46,7 @@ final class StoreDriver<Store: BatchStore> where Store.Reply: FallibleReply {
         answer: @escaping ([(tag: UInt64, reply: Store.Reply)]) -> Void
     ) {
         self.name = name
+        self.loop = loop
         self.log = log
         self.answer = answer
         inbox = loop.makeInbox { [weak self] batches in
@@ -74,10 +82,7 @@ final class StoreDriver<Store: BatchStore> where Store.Reply: FallibleReply {
     }
 
     private func answered(_ batch: [(UInt64, Store.Reply)]) {
-        let failures = batch.compactMap { $0.1.failure }
-        if let first = failures.first {
-            log.write(.alarm, "\(name) failed", [("reason", first.text), ("requests", String(failures.count))])
-        }
+        tell(batch.compactMap { $0.1.failure })
         var replies: [(tag: UInt64, reply: Store.Reply)] = []
         for (tag, reply) in batch {
             if tag < Self.ownTags {
@@ -87,6 +92,15 @@ final class StoreDriver<Store: BatchStore> where Store.Reply: FallibleReply {
             }
         }
         if !replies.isEmpty { answer(replies) }
+    }
+
+    private func tell(_ failures: [Refusal]) {
+        guard let first = failures.first else { return }
+        untoldFailures += failures.count
+        if let toldAt, loop.now.since(toldAt) < Self.tellInterval { return }
+        log.write(.alarm, "\(name) failed", [("reason", first.text), ("requests", String(untoldFailures))])
+        untoldFailures = 0
+        toldAt = loop.now
     }
 
     /// Requests that wait for the thread.
