@@ -34,6 +34,9 @@ enum NodeProgram {
         } catch let error as SetupError {
             Console.complain("error: \(SafeText(error.description))")
             return ExitCode.configuration
+        } catch let error as StoreError {
+            Console.complain("error: \(SafeText(error.text))\nhint: \(error.advice)")
+            return ExitCode.failure
         } catch {
             Console.complain("error: \(SafeText("\(error)"))")
             return ExitCode.failure
@@ -71,15 +74,30 @@ enum NodeProgram {
         let identity = try ServerIdentity(in: folder)
         let epoch = Epoch(UInt64.random(in: .min ... .max))
         try EventLoop.run { loop in
-            let store = try NodeStore(path: folder.path + "/node.db", epoch: epoch, now: Clock.wallMilliseconds)
+            let store = try opening("node.db", in: folder) { path throws(StoreError) in
+                try NodeStore(path: path, epoch: epoch, now: Clock.wallMilliseconds)
+            }
             let stored = try StoredState(reading: store)
             let node = try NodeDriver(loop: loop, setup: setup, identity: identity, stored: stored, log: log)
             try node.store.begin(store)
-            try node.spool.begin(try SpoolStore(path: folder.path + "/spool.db", limits: setup.files.limits))
+            try node.spool.begin(
+                try opening("spool.db", in: folder) { path throws(StoreError) in
+                    try SpoolStore(path: path, limits: setup.files.limits)
+                })
             _ = try SignalSource(loop: loop, signals: signals) { signal in
                 if signal == .user1 { node.writeCounts() } else { node.drain() }
             }
             try node.start(stored: stored, clientAddress: addresses.0, linkAddress: addresses.1)
+        }
+    }
+
+    /// What is wrong with a database is said of that one, as the store itself names no file.
+    private static func opening<Store>(
+        _ file: String, in folder: PrivateFolder, _ body: (String) throws(StoreError) -> sending Store
+    ) throws(StoreError) -> sending Store {
+        let path = folder.path + "/" + file
+        do throws(StoreError) { return try body(path) } catch {
+            throw StoreError(error.kind, code: error.code, "\(path): \(error.text)")
         }
     }
 }

@@ -101,6 +101,18 @@ def scenario_a_second_node_on_the_same_data_is_refused(play: Play) -> None:
     alice.expect("message", id=alice.send("public", "the first one serves on"))
 
 
+def scenario_a_damaged_database_is_named_at_the_start(play: Play) -> None:
+    node = play.node("s1")
+    require(node.stop() == 0, "SIGTERM ends a node with 0")
+    for name in ("spool.db", "node.db"):
+        file = node.folder / "data" / name
+        file.write_bytes(b"no database at all, and long enough to be looked into" * 100)
+        start = play.spawn("s1 again", node.command("run"), node.folder)
+        require(start.ended() == FAILURE, f"it ended with {start.child.returncode}")
+        require(len(start.log) == 2 and start.log[0].startswith(f"error: {file}: ")
+                and start.log[1].startswith("hint: stop, keep a copy of the file"), f"it said {start.log}")
+
+
 def scenario_sigterm_drains_within_ten_seconds(play: Play) -> None:
     s1, _ = play.pair()
     alice, bob = play.client("alice@s1"), play.client("bob@s2")
