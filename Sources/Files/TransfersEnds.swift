@@ -68,14 +68,14 @@ extension Transfers {
         act(.settle(id, refusal))
     }
 
-    /// Of what is over only the last ones are kept, and what has to be told.
-    private mutating func forgetOldest() {
+    /// Of what is over only the last ones are kept, and what has to be told: to the node, or in answer to a command.
+    mutating func forgetOldest() {
         var excess = over.count - Transfers.overMax
         for id in over where excess > 0 {
             excess -= 1
-            guard let item = items[id], item.transfer.outcome == nil || over.count > 2 * Transfers.overMax else {
-                continue
-            }
+            guard let item = items[id], !item.isUnsettled, !item.isUnrecorded,
+                item.transfer.outcome == nil || over.count > 2 * Transfers.overMax
+            else { continue }
             forget(id)
             act(.remove(id))
         }

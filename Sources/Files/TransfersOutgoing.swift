@@ -56,7 +56,10 @@ extension Transfers {
         guard let item = items[id] else { return }
         items[id]?.saveCount = max(0, item.saveCount - 1)
         guard item.step == .saving else {
-            if item.isUnrecorded, item.saveCount <= 1 { settle(id) }
+            if item.isUnrecorded, item.saveCount <= 1 {
+                settle(id)
+                forgetOldest()
+            }
             // How it ended can be told now.
             if item.transfer.outcome != nil { work() }
             return

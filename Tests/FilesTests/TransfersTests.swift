@@ -291,6 +291,43 @@ private let chunk = Int64(FileChunk.bytesMax)
         #expect(stage.clients[0].rows.count == 20)
     }
 
+    /// Files that are over are forgotten in the end, but none of which a command waits to hear.
+    @Test func everyCommandIsAnsweredHoweverManyThereAre() throws {
+        var stage = online()
+        let ids = (1...UInt64(3 * Transfers.overMax)).map { id($0) }
+        for each in ids {
+            _ = stage.clients[1].transfers.offered(
+                TransferStage.offer("a", 5), id: each, from: alice, to: .everyone, at: 7, now: stage.now)
+        }
+        stage.run()
+        for each in ids { _ = try stage.clients[1].transfers.cancel(each, now: stage.now) }
+        stage.perform(1)
+        stage.run()
+        for each in ids { #expect(stage.clients[1].settled[each] == [nil], "\(each)") }
+        #expect(stage.clients[1].transfers.progresses.count == Transfers.overMax)
+        #expect(stage.clients[1].rows.count == Transfers.overMax)
+    }
+
+    /// A file that failed is accepted once more while others end.
+    @Test func aFileThatIsBeingAcceptedIsNotForgotten() throws {
+        var stage = online()
+        let ids = (1...UInt64(2 * Transfers.overMax)).map { id($0) }
+        for each in ids {
+            _ = stage.clients[1].transfers.offered(
+                TransferStage.offer("a", 5), id: each, from: alice, to: .everyone, at: 7, now: stage.now)
+        }
+        stage.run()
+        // The node knows nothing of it.
+        try stage.accept(id(1))
+        stage.run()
+        #expect(stage.state(1, id(1)) == .failed)
+        try stage.accept(id(1))
+        for each in ids.dropFirst() { _ = try stage.clients[1].transfers.cancel(each, now: stage.now) }
+        stage.perform(1)
+        stage.run()
+        #expect(stage.clients[1].settled[id(1)]?.count == 2)
+    }
+
     @Test func whatCannotBeReadIsNotBegun() throws {
         var stage = online()
         try stage.send(id(1), 10)
