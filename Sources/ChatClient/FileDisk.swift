@@ -35,6 +35,10 @@ package final class FileDisk {
         case .prepare(let job, let id, let offer, let target, let done, let link):
             report(job) { () throws(Refusal) in
                 let place = try self.place(for: target, offer)
+                if case .place = target, let part = try PartFile(movedBefore: id, offer: offer, place: place, at: now) {
+                    parts[job] = part
+                    return .reading(bytes: 0, of: offer.bytes)
+                }
                 let part = try PartFile(id: id, offer: offer, place: place, done: done, link: link, at: now)
                 parts[job] = part
                 return .prepared(part.place)

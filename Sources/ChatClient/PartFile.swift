@@ -21,6 +21,8 @@ final class PartFile {
     /// Set once all is written.
     private var digest: RunningDigest?
     private var readBytes: Int64 = 0
+    /// Set if it has its name already.
+    private let movedName: String?
 
     init(
         id: MessageID, offer: FileOffer, place: Transfer.Place, done: Int64, link: [UInt8], at now: Instant
@@ -31,6 +33,7 @@ final class PartFile {
         (count, safeCount, safeAt) = (done, done, now)
         cipher = FileCipher(id: id, key: offer.key, bytes: offer.bytes)
         partName = PartFile.name(of: id)
+        movedName = nil
         folder = try PartFile.open(folder: place.folder)
         var isNew = done == 0
         var number: Int32 = -1
@@ -51,6 +54,34 @@ final class PartFile {
             throw Refusal(.damaged, "\(partName) is shorter than what was received; accept the file again")
         }
         guard ftruncate(file.number, off_t(size)) == 0 else { throw FileDisk.last("shorten \(partName)") }
+    }
+
+    /// The file of an earlier run that was moved to its name, and whose end did not come on record before that run was
+    /// killed: `readOn` says whether it is the one. nil if there is a part file, or nothing of that name and size.
+    init?(movedBefore id: MessageID, offer: FileOffer, place: Transfer.Place, at now: Instant) throws(Refusal) {
+        folder = try PartFile.open(folder: place.folder)
+        partName = PartFile.name(of: id)
+        var status = stat()
+        guard fstatat(folder.number, partName, &status, AT_SYMLINK_NOFOLLOW) != 0, errno == ENOENT else { return nil }
+        // It took the first name that was free, so the last one that is taken is its own.
+        var name: String?
+        for number in 0...PartFile.namesMax {
+            let taken = PartFile.name(place, number)
+            guard fstatat(folder.number, taken, &status, AT_SYMLINK_NOFOLLOW) == 0 else { break }
+            name = taken
+        }
+        guard let name else { return nil }
+        let number = openat(folder.number, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC)
+        guard number >= 0 else { return nil }
+        file = try FileDescriptor(number, "open \(name) in \(place.folder)")
+        guard fstat(number, &status) == 0, status.st_mode & S_IFMT == S_IFREG, Int64(status.st_size) == offer.bytes
+        else { return nil }
+        do throws(CryptoError) { digest = try RunningDigest() } catch {
+            throw Refusal(.storeFailed, "no memory is left")
+        }
+        (movedName, self.place, self.offer) = (name, place, offer)
+        (count, safeCount, safeAt, link) = (offer.chunkCount, offer.chunkCount, now, ChunkChain.end)
+        cipher = FileCipher(id: id, key: offer.key, bytes: offer.bytes)
     }
 
     static func name(of id: MessageID) -> String { ".postroad-\(id.text).part" }
@@ -143,14 +174,14 @@ final class PartFile {
         guard readBytes == offer.bytes, digest.finish() == offer.digest else {
             throw Refusal(.damaged, "what was received is not the file that was offered; accept it again")
         }
-        let name = try takeName()
+        let name = if let movedName { movedName } else { try takeName() }
         return .finished(path: (place.folder == "/" ? "" : place.folder) + "/" + name)
     }
 
     /// Moves it to its name, or the next one that is free.
     private func takeName() throws(Refusal) -> String {
         for number in 0...PartFile.namesMax {
-            let name = number == 0 ? place.name : SafeFileName.numbered(place.name, number)
+            let name = PartFile.name(place, number)
             if move(to: name) {
                 fsync(folder.number)
                 return name
@@ -158,6 +189,10 @@ final class PartFile {
             guard errno == EEXIST else { throw FileDisk.last("name the file \(name) in \(place.folder)") }
         }
         throw Refusal(.badValue, "\(place.name) and \(PartFile.namesMax) names like it are taken in \(place.folder)")
+    }
+
+    private static func name(_ place: Transfer.Place, _ number: Int) -> String {
+        number == 0 ? place.name : SafeFileName.numbered(place.name, number)
     }
 
     /// Never over something that is there, not even a symbolic link. False leaves the reason in `errno`.

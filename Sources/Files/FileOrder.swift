@@ -9,7 +9,8 @@ package enum FileOrder: Hashable, Sendable {
     case goOn(job: Int64)
     /// Read chunk `index` once more, of a file that was hashed, and seal it. Reports `chunk`.
     case read(job: Int64, id: MessageID, key: [UInt8], index: Int64)
-    /// Make the part file, or open it again with its first `done` chunks, behind which `link` comes. Reports `prepared`.
+    /// Make the part file, or open it again with its first `done` chunks, behind which `link` comes. Reports `prepared`;
+    /// if an earlier run has moved the whole to its name already, `reading`, in the end `finished`.
     case prepare(job: Int64, id: MessageID, offer: FileOffer, target: FileTarget, done: Int64, link: [UInt8])
     /// Check the next chunk of a file that was prepared, and write it. Reports `written`.
     case write(job: Int64, data: [UInt8])

@@ -128,7 +128,7 @@ extension Transfers {
     }
 
     mutating func finished(_ id: MessageID, path: String) {
-        guard let item = items[id], item.step == .finishing else { return }
+        guard let item = items[id], item.step == .finishing || item.step == .reading else { return }
         items[id]?.transfer.path = path
         let transfer = item.transfer
         let isForUs = transfer.to == .direct(address) && transfer.from != address

@@ -42,6 +42,8 @@ private final class Folder {
 
     var names: [String] { Folder.names(in: path) }
 
+    func names(in folder: String) -> [String] { Folder.names(in: file(folder)) }
+
     func file(_ name: String) -> String { "\(path)/\(name)" }
 
     func write(_ name: String, _ bytes: [UInt8], mode: String = "w") throws {
@@ -347,6 +349,25 @@ private let partName = ".postroad-\(id(1)).part"
         _ = later.write(chunks.dropFirst(2))
         #expect(later.run(.finish(job: 2)) == .finished(path: folder.file("to/source")))
         #expect(try folder.read("to/source") == bytes)
+    }
+
+    /// The run was killed between the last name and the record.
+    @Test(arguments: [0, 2, 5]) func aFileThatHasItsNameAlreadyIsFound(_ done: Int) throws {
+        let (offer, chunks) = try offer(content(5 * chunk))
+        try folder.write("to/source", [1])
+        guard case .prepared(let place)? = disk.prepare(offer, to) else {
+            Issue.record("not prepared")
+            return
+        }
+        _ = disk.write(chunks)
+        let path = folder.file("to/source (1)")
+        #expect(disk.run(.finish(job: 2)) == .finished(path: path))
+        let later = FileDisk(downloadsPath: nil)
+        #expect(later.prepare(offer, .place(place), done: Int64(done)) == .finished(path: path))
+        #expect(folder.names(in: "to") == ["source", "source (1)"])
+        try folder.write("to/source (1)", content(5 * chunk - 1) + [0])
+        #expect(refusal(later.prepare(offer, .place(place), done: Int64(done)))?.code == .damaged)
+        #expect(folder.names(in: "to") == ["source", "source (1)"])
     }
 
     @Test func aPartFileThatIsGoneOrShortIsTold() throws {

@@ -328,6 +328,27 @@ private let chunk = Int64(FileChunk.bytesMax)
         #expect(stage.clients[1].settled[id(1)]?.count == 2)
     }
 
+    /// The run before was killed when the file had its name and the record did not say so.
+    @Test func aFileThatIsFoundWholeIsComplete() {
+        let offer = TransferStage.offer("a", 3 * chunk)
+        let stored = Transfer(
+            number: 1, isOutgoing: false, id: id(1), from: alice, to: .direct(bob), at: 7, offer: offer,
+            state: .receiving, done: 2, place: Transfer.Place(folder: "/home/bob", name: "a"))
+        var transfers = Transfers(address: bob, stored: [stored])
+        let now = Instant(nanoseconds: 0)
+        transfers.connected(fileBytesMax: 1 << 30, at: now)
+        guard case .order(.prepare(let job, _, _, _, 2, _))? = transfers.takeActions().first else {
+            Issue.record("not prepared")
+            return
+        }
+        transfers.report(FileReport(job: job, .reading(bytes: 0, of: offer.bytes)), at: now)
+        #expect(transfers.takeActions() == [.order(.goOn(job: job))])
+        transfers.report(FileReport(job: job, .finished(path: "/home/bob/a")), at: now)
+        #expect(transfers.progress(of: id(1))?.transfer.state == .complete)
+        transfers.saved(id(1), at: now)
+        #expect(transfers.takeActions().contains(.ask(.outcome(from: alice, id: id(1), .received))))
+    }
+
     @Test func whatCannotBeReadIsNotBegun() throws {
         var stage = online()
         try stage.send(id(1), 10)
