@@ -105,9 +105,9 @@ extension ClientMachine {
         put(id, to: transfer.to, .file(transfer.offer), at: transfer.at, nil)
     }
 
-    /// What has been sent stays said; its reader finds that the file has ended.
+    /// What may have been said stays said; its reader finds that the file has ended.
     private mutating func withdraw(_ id: MessageID) {
-        guard let item = outgoing.items[id], item.step != .sent else { return }
+        guard let item = outgoing.items[id], !item.mayBeThere else { return }
         _ = outgoing.remove(id)
         // Behind a record that is on its way to the disk at this moment.
         actions.append(.removePending(id))

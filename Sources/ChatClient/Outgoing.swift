@@ -30,6 +30,8 @@ struct Outgoing: Sendable {
         var token: CommandToken?
         /// Its user has heard that it is pending; after that it is kept whatever happens.
         var isOnDisk: Bool
+        /// The node may have it: it was sent, perhaps by an earlier run or on a connection that broke.
+        var mayBeThere = false
         var reason: PendingReason?
 
         var record: PendingMessage { PendingMessage(id: id, to: to, at: at, place: place, content: content) }
@@ -62,7 +64,7 @@ struct Outgoing: Sendable {
         let isDraft = if case .draft = record.content { true } else { false }
         var item = Item(
             id: record.id, to: record.to, at: record.at, place: place, content: record.content,
-            step: isDraft ? .ready : .waiting, isOnDisk: true)
+            step: isDraft ? .ready : .waiting, isOnDisk: true, mayBeThere: isDraft)
         if case .content(let content) = record.content { item.said = content }
         return item
     }
@@ -137,6 +139,7 @@ struct Outgoing: Sendable {
                     !publicOnly || item.to == .everyone
                 else { continue }
                 items[id]?.step = .sent
+                items[id]?.mayBeThere = true
                 sentCount += 1
                 drafts.append(draft)
             }
