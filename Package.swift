@@ -68,6 +68,6 @@ let package = Package(
         tests("ChatClientTests", ["ChatClient", "Files", "Wire", "Crypto", "Net", "Store", "Bytes"]),
         tests("NodeTests", ["Node", "Wire", "Federation", "Store", "Crypto", "Net", "Bytes"]),
         tests("TerminalClientTests", ["TerminalClient", "ChatClient", "Wire", "Bytes"]),
-        tests("SimulatorTests", ["Node", "ChatClient", "Federation", "Store", "Crypto", "Wire", "Bytes"]),
+        tests("SimulatorTests", ["Node", "ChatClient", "Files", "Federation", "Store", "Crypto", "Wire", "Bytes"]),
     ]
 )

@@ -45,8 +45,12 @@ final class Faults {
         case .crashNode: crash(node)
         case .crashAll: for node in world.nodes { crash(node) }
         case .crashAtCommit:
-            let point = random.pick(SimulatedStore.CrashPoint.allCases) ?? .afterCommit
-            node.store.crashPoint = (point, { [self] in crash(node) })
+            let point = random.pick(CrashPoint.allCases) ?? .afterCommit
+            if random.chance(0.5) {
+                node.store.crashPoint = (point, { [self] in crash(node) })
+            } else {
+                node.spool.crashPoint = (point, { [self] in crash(node) })
+            }
         case .drain: drain(node)
         case .cutClient:
             world.counts.cuts += 1
@@ -57,14 +61,15 @@ final class Faults {
             let sides = random.pick([(true, false), (false, true), (true, true)]) ?? (true, true)
             client.disturbedAt = world.now
             client.connection?.swallow(toNode: sides.0, toClient: sides.1)
-        case .crashClient: client.crash(isNoticed: random.chance(0.5))
+        case .crashClient: client.crash(isNoticed: random.chance(0.5), losesPower: random.chance(0.5))
         case .meddle: meddle(node, peer)
         case .slowStore:
             node.store.commitMilliseconds = 20...Int64.random(in: 50...2000, using: &random)
-            later { node.store.commitMilliseconds = 0...4 }
+            node.spool.commitMilliseconds = 20...Int64.random(in: 50...2000, using: &random)
+            later { node.storesAreFast() }
         case .fullStore:
-            node.store.isFull = true
-            later { node.store.isFull = false }
+            (node.store.isFull, node.spool.isFull) = (true, true)
+            later { (node.store.isFull, node.spool.isFull) = (false, false) }
         case .repeatSomething: if let other = random.pick(world.clients) { client.repeatSomething(as: other.address) }
         }
     }
@@ -140,8 +145,9 @@ final class Faults {
         for link in world.links { link.meddle(0) }
         for node in world.nodes {
             node.store.crashPoint = nil
-            node.store.isFull = false
-            node.store.commitMilliseconds = 0...4
+            node.spool.crashPoint = nil
+            (node.store.isFull, node.spool.isFull) = (false, false)
+            node.storesAreFast()
             node.mischief?.isActive = false
             try node.start()
         }

@@ -10,11 +10,14 @@ struct Said {
     let text: String
     /// Which client.
     let device: Int
+    /// `text` is the name of a file, which takes its place among the messages only once it has been uploaded.
+    var isOffer = false
 }
 
 struct Complaint: CustomStringConvertible {
     enum Kind: String {
         case lost, doubled, forged, overtaken, gap, notShown, untruthful, unsettled, presence, invariant
+        case leaked, notWhole, disagreeing, spool
     }
 
     let kind: Kind
@@ -60,6 +63,8 @@ final class Ledger {
     private(set) var delivered: Set<MessageKey> = []
     private(set) var failed: [MessageKey: Refusal] = [:]
     private(set) var lives: [Life] = []
+    /// When each message took its place in its client's queue: the life, and the place.
+    private(set) var places: [MessageKey: (life: Int, place: Int64)] = [:]
     /// Where each client began to read at its first login.
     private(set) var beginnings: [Int: [Conversation: Int64]] = [:]
     private(set) var complaints: [Complaint] = []
@@ -93,12 +98,23 @@ final class Ledger {
         }
     }
 
+    func placed(_ key: MessageKey, life: Int, place: Int64) {
+        if places[key] == nil { places[key] = (life, place) }
+    }
+
+    /// Whether a client was ever shown it.
+    func isShown(_ id: MessageID, to address: Address) -> Bool {
+        lives.contains { life in
+            life.address == address && life.shown.values.contains { $0.contains { $0.id == id } }
+        }
+    }
+
     func emitted(_ event: ClientEvent, _ client: Int, _ life: Int) {
         guard let index = lives.lastIndex(where: { $0.client == client && $0.number == life }) else { return }
         let address = lives[index].address
         switch event {
         case .message(let message, answering: nil):
-            let shown = Shown(seq: message.seq, id: message.id, from: message.from, text: message.text)
+            let shown = Shown(seq: message.seq, id: message.id, from: message.from, text: message.content?.label)
             lives[index].shown[message.conversation, default: []].append(shown)
         case .gap(let conversation, let range, _): complain(.gap, "\(address) lacks \(range) of \(conversation)")
         case .state(let id, .pending, _): promised.insert(MessageKey(address, id))

@@ -78,6 +78,7 @@ extension Ledger {
         for (place, entries) in history.places {
             var seen: Set<MessageKey> = []
             var lastOfDevice: [Int: Int] = [:]
+            var lastPlaceOfDevice: [Int: (life: Int, place: Int64)] = [:]
             for (index, entry) in entries.enumerated() {
                 let key = MessageKey(entry.envelope)
                 if entry.seq != Int64(index + 1) {
@@ -91,7 +92,13 @@ extension Ledger {
                     complain(.forged, "\(server) has \(key.id) of \(key.from), which nobody wrote")
                     continue
                 }
-                guard let position = positions[key] else { continue }
+                if let place = places[key] {
+                    if let last = lastPlaceOfDevice[message.device], last > place {
+                        complain(.overtaken, "\(key.id) of \(key.from) lost its place at \(server) in \(place)")
+                    }
+                    lastPlaceOfDevice[message.device] = place
+                }
+                guard !message.isOffer, let position = positions[key] else { continue }
                 if let last = lastOfDevice[message.device], last > position {
                     complain(.overtaken, "\(key.id) of \(key.from) came late at \(server) in \(place)")
                 }

@@ -35,8 +35,22 @@ final class Mischief {
         case .resume:
             // A forged message in the next place of the stream, and somebody else's words behind it.
             return [message] + replayed()
-        default: return [message] + replayed()
+        case .chunk(let ref, let data, let refusal):
+            return [.chunk(ref: ref, data: data.map { $0 ^ 1 }, refusal: refusal)]
+        default: return [message] + (random.chance(0.5) ? replayed() : nosy())
         }
+    }
+
+    /// Asks for somebody else's file, or says that it is not wanted.
+    private func nosy() -> [LinkMessage] {
+        let file = random.pick(world.files.order).flatMap { world.files.files[$0] }
+        guard let file, let reader = world.clients.first(where: { $0.address.server == name })?.address.user else {
+            return []
+        }
+        let ref = Int64.random(in: 1 << 40..<1 << 41, using: &random)
+        return random.chance(0.5)
+            ? [.chunkWanted(ref: ref, ChunkPlace(from: file.from, id: file.id, index: 0), reader: reader)]
+            : [.outcome(ref: ref, from: file.from, id: file.id, reader: reader, .declined)]
     }
 
     /// Something that another link carried.

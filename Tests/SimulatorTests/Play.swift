@@ -51,6 +51,7 @@ final class Play {
         let faults = Faults(world, until: end)
         faults.plan(Int.random(in: 0...12, using: &random))
         planWords(Int.random(in: 40...60, using: &random), within: seconds * 1000)
+        planFiles(Int.random(in: 1...5, using: &random), within: seconds * 1000)
         if world.shape.hasImpostor { try planImpostor(within: seconds * 1000) }
         world.advance(by: .seconds(seconds))
         try faults.heal()
@@ -73,7 +74,8 @@ final class Play {
     func outcome() -> Outcome {
         world.end()
         return Outcome(
-            complaints: world.ledger.check(world.histories()), counts: world.counts, trace: world.traceTail)
+            complaints: world.ledger.check(world.histories()) + world.files.check(FileHoldings(world)),
+            counts: world.counts, trace: world.traceTail)
     }
 
     private var isQuiet: Bool {
@@ -105,6 +107,41 @@ final class Play {
                 world.at(at.advanced(by: random.milliseconds(0...300))) { client.say(text, to: to) }
             }
         }
+    }
+
+    // MARK: Files
+
+    private func planFiles(_ count: Int, within milliseconds: Int64) {
+        for number in 1...count {
+            guard let client = random.pick(world.clients),
+                let other = random.pick(world.clients.filter { $0 !== client })
+            else { return }
+            let at = world.now.advanced(by: random.milliseconds(0...milliseconds))
+            let to: Conversation = random.chance(0.3) ? .everyone : .direct(other.address)
+            let content = Play.content(of: Play.size(&random), &random)
+            let name = "file \(number) of seed \(world.seed)"
+            let takenBack = random.chance(0.2) ? random.milliseconds(0...10_000) : nil
+            let changed = random.chance(0.1) ? random.milliseconds(0...200) : nil
+            world.at(at) { [world] in
+                guard let id = client.offer(content, as: name, to: to) else { return }
+                if let takenBack { world.after(takenBack) { client.takeBack(id) } }
+                if let changed { world.after(changed) { client.change(id, name) } }
+            }
+        }
+    }
+
+    /// Nothing, a byte, a chunk, a little more than that, a few chunks; rarely more than what is synced at once.
+    private static func size(_ random: inout SplitMix64) -> Int64 {
+        let chunk = Int64(FileChunk.bytesMax)
+        let few = chunk * Int64.random(in: 2...6, using: &random)
+        let size: Int64 = random.pick([0, 1, chunk, chunk + 1, few]) ?? 0
+        return random.chance(0.1) ? chunk * Int64.random(in: 7...80, using: &random) - 1 : size
+    }
+
+    static func content(of bytes: Int64, _ random: inout SplitMix64) -> SimulatedDisk.Content {
+        // A word that is zero stands for damage.
+        let words = (0..<FileChunk.count(of: bytes)).map { _ in random.next() | 1 }
+        return SimulatedDisk.Content(bytes: bytes, words: words)
     }
 
     /// Somebody with another key claims the last server's name, dials, and sometimes answers where it is dialled.

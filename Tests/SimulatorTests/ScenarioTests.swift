@@ -1,4 +1,6 @@
 import Bytes
+import ChatClient
+import Files
 import Node
 import Store
 import Testing
@@ -38,8 +40,8 @@ struct ScenarioTests {
         #expect(world.ledger.delivered.count == 2)
     }
 
-    @Test(arguments: SimulatedStore.CrashPoint.allCases)
-    func aCrashAroundTheCommitLosesNothingAccepted(_ point: SimulatedStore.CrashPoint) throws {
+    @Test(arguments: CrashPoint.allCases)
+    func aCrashAroundTheCommitLosesNothingAccepted(_ point: CrashPoint) throws {
         let world = try ScenarioTests.world()
         let node = world.nodes[0]
         node.store.crashPoint = (point, { node.crash(isNoticed: true) })
@@ -109,5 +111,92 @@ struct ScenarioTests {
         #expect(world.counts.alarms > 0)
         world.isHijacked = false
         #expect(ScenarioTests.complaints(of: world) == [])
+    }
+
+    // MARK: Files
+
+    private static func offer(
+        _ chunks: Int64, from author: SimulatedClient, to: Conversation
+    ) throws -> MessageID {
+        var random = SplitMix64(seed: 3)
+        let content = Play.content(of: chunks * Int64(FileChunk.bytesMax), &random)
+        return try #require(author.offer(content, as: "file", to: to))
+    }
+
+    private static func fileComplaints(of world: World) -> [String] {
+        Play(world).settle()
+        defer { world.end() }
+        return (world.ledger.check(world.histories()) + world.files.check(FileHoldings(world))).map(\.description)
+    }
+
+    /// What a crash of the author's node takes from the spool, the client sends again.
+    @Test(arguments: CrashPoint.allCases)
+    func aFileSurvivesACrashOfItsSpool(_ point: CrashPoint) throws {
+        let world = try ScenarioTests.world()
+        let (alice, carol) = (world.clients[0], world.clients[2])
+        carol.habit = .accept
+        let node = world.nodes[0]
+        let id = try ScenarioTests.offer(20, from: alice, to: .direct(carol.address))
+        world.advance(by: .milliseconds(300))
+        node.spool.crashPoint = (point, { node.crash(isNoticed: true) })
+        world.advance(by: .seconds(2))
+        #expect(!node.isUp)
+        try node.start()
+        #expect(ScenarioTests.fileComplaints(of: world) == [])
+        #expect(alice.disk.files.map(\.state) == [.complete])
+        #expect(carol.files.received.map(\.id) == [id])
+    }
+
+    /// Power fails again and again while it comes in; each time it goes on where the disk is sure.
+    @Test func aFileSurvivesItsRecipientsPowerCuts() throws {
+        let world = try ScenarioTests.world()
+        let (alice, carol) = (world.clients[0], world.clients[2])
+        carol.habit = .accept
+        _ = try ScenarioTests.offer(80, from: alice, to: .direct(carol.address))
+        for _ in 0..<5 {
+            world.advance(by: .seconds(2))
+            carol.crash(isNoticed: true, losesPower: true)
+            world.advance(by: .seconds(20))
+        }
+        #expect(ScenarioTests.fileComplaints(of: world) == [])
+        #expect(carol.disk.files.map(\.state) == [.complete])
+    }
+
+    /// Taken back while nobody knows whether the node has the offer.
+    @Test func anOfferThatMayHaveBeenSaidStaysSaid() throws {
+        let world = try ScenarioTests.world()
+        let (alice, carol) = (world.clients[0], world.clients[2])
+        carol.habit = .ignore
+        alice.say("keys are asked for", to: .direct(carol.address))
+        world.advance(by: .seconds(2))
+        let id = try ScenarioTests.offer(1, from: alice, to: .direct(carol.address))
+        while alice.disk.pending.isEmpty { world.advance(by: .milliseconds(1)) }
+        while world.ledger.places.count < 2
+            || world.histories()[alice.address.server]?.places.values.joined().count != 2
+        {
+            world.advance(by: .milliseconds(1))
+        }
+        alice.connection?.cut()
+        world.advance(by: .milliseconds(200))
+        try #require(world.ledger.accepted[MessageKey(alice.address, id)] == nil)
+        alice.takeBack(id)
+        #expect(ScenarioTests.fileComplaints(of: world) == [])
+        #expect(alice.disk.files.map(\.state) == [.cancelled])
+        #expect(world.ledger.accepted[MessageKey(alice.address, id)] != nil)
+    }
+
+    @Test func theSpoolLosesWhatWasNotCommitted() throws {
+        let world = try ScenarioTests.world()
+        let (alice, carol) = (world.clients[0], world.clients[2])
+        let node = world.nodes[0]
+        node.spool.crashPoint = (.beforeCommit, { node.crash(isNoticed: true) })
+        let id = try ScenarioTests.offer(1, from: alice, to: .direct(carol.address))
+        world.advance(by: .seconds(1))
+        #expect(!node.isUp)
+        #expect(node.spool.disk.perform([.usage]) == [.usage(files: 0, bytes: 0)])
+        try node.start()
+        Play(world).settle()
+        defer { world.end() }
+        #expect(FileHoldings(world).spools[0].statuses[id]?.held == 1)
     }
 }

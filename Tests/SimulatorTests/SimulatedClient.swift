@@ -1,6 +1,7 @@
 import Bytes
 import ChatClient
 import Crypto
+import Files
 import Wire
 
 /// A person's program: the real machine, with a disk that survives it and stand-ins for RSA.
@@ -9,7 +10,14 @@ final class SimulatedClient {
     let number: Int
     let address: Address
     let device: DeviceKey
-    private var disk = ChatClient.StoredState()
+    private(set) var disk = ChatClient.StoredState()
+    let files: SimulatedDisk
+    var desk = FileDesk()
+    var intents: [MessageID: Intent] = [:]
+    /// How often a file that failed was accepted again.
+    var retries: [MessageID: Int] = [:]
+    /// What this person does with all files; nil leaves it to chance.
+    var habit: Intent?
     private(set) var machine: ClientMachine?
     private(set) var life = 0
     private var attempt = 0
@@ -20,7 +28,7 @@ final class SimulatedClient {
     var disturbedAt = Instant(nanoseconds: 0)
     private var wakeAt: Instant?
     private var lastCommit = Instant(nanoseconds: 0)
-    private var random: SplitMix64
+    var random: SplitMix64
     private var lastToken: Int64 = 0
     /// Accepted drafts, to be sent again.
     private(set) var accepted: [Draft] = []
@@ -32,6 +40,7 @@ final class SimulatedClient {
         self.address = address
         random = world.random.fork()
         device = try StandIn.device(&random)
+        files = SimulatedDisk(random.fork())
     }
 
     var isIdle: Bool { machine.map { $0.isIdle && $0.isOnline } ?? false }
@@ -44,16 +53,19 @@ final class SimulatedClient {
         guard machine == nil else { return }
         life += 1
         lastToken = 0
+        desk = FileDesk()
         world.ledger.began(number, life: life, at: address, cursors: disk.cursors)
         machine = ClientMachine(address: address, device: device, hasPassword: true)
         feed(.started(disk))
+        lookThroughFiles()
     }
 
-    func crash(isNoticed: Bool) {
+    func crash(isNoticed: Bool, losesPower: Bool = false) {
         guard machine != nil else { return }
         world.trace("\(address) crashes")
         world.counts.crashes += 1
         stop(isNoticed: isNoticed)
+        files.crash(losesPower: losesPower)
         after(random.milliseconds(100...20_000), ofAnyLife: true) { [unowned self] in start() }
     }
 
@@ -64,7 +76,7 @@ final class SimulatedClient {
         connection = nil
     }
 
-    private func after(_ duration: Duration, ofAnyLife: Bool = false, _ body: @escaping () -> Void) {
+    func after(_ duration: Duration, ofAnyLife: Bool = false, _ body: @escaping () -> Void) {
         world.at(world.now.advanced(by: duration)) { [unowned self, life] in
             if ofAnyLife || life == self.life, ofAnyLife || machine != nil { body() }
         }
@@ -74,11 +86,17 @@ final class SimulatedClient {
 
     func say(_ text: String, to: Conversation) {
         guard machine != nil else { return }
-        let id = MessageID(milliseconds: world.wall, random: (random.next(), random.next()))
+        let id = makeID()
         world.counts.messages += 1
         world.ledger.said(Said(id: id, from: address, to: to, text: text, device: number))
+        command(.message(id: id, to: to, text: text, at: world.wall))
+    }
+
+    func makeID() -> MessageID { MessageID(milliseconds: world.wall, random: (random.next(), random.next())) }
+
+    func command(_ command: ClientCommand) {
         lastToken += 1
-        feed(.command(.message(id: id, to: to, text: text, at: world.wall), CommandToken(lastToken)))
+        feed(.command(command, CommandToken(lastToken)))
     }
 
     /// Sends an accepted draft once more, behind the machine's back; or another text under its id; or in another name.
@@ -98,7 +116,7 @@ final class SimulatedClient {
 
     // MARK: The machine
 
-    private func feed(_ input: ClientInput) {
+    func feed(_ input: ClientInput) {
         guard let actions = machine?.handle(input, at: world.now, using: &random) else { return }
         var changes: [ClientAction] = []
         for action in actions { perform(action, &changes) }
@@ -115,6 +133,7 @@ final class SimulatedClient {
             switch change {
             case .savePending(let message): feed(.saved(message.id))
             case .saveDraft(let draft): feed(.saved(draft.id))
+            case .saveFile(let transfer): feed(.fileSaved(transfer.id))
             default: break
             }
         }
@@ -126,14 +145,17 @@ final class SimulatedClient {
         case .disconnect(let reason): disconnect(reason)
         case .send(let line):
             if case .message(let draft) = line { sent[draft.id] = draft }
+            countSent(line)
             connection?.toNode.send(.line(line.encoded()))
         case .wake(let instant): wake(at: instant)
         case .emit(let event):
             if case .error(let code, let text, _) = event { world.trace("\(address) hears \(code): \(text)") }
             world.ledger.emitted(event, number, life)
+            if case .file(let progress, _) = event { saw(progress) }
         case .end(let end):
             world.trace("\(address) ends: \(end.text)")
             stop(isNoticed: true)
+            files.crash(losesPower: false)
             after(random.milliseconds(1000...5000), ofAnyLife: true) { [unowned self] in start() }
         case .verifyHello(let key, let signature, let transcript):
             let isGood = (try? Ed25519PublicKey(bytes: key.bytes))?.verify(signature, of: transcript) ?? false
@@ -143,15 +165,15 @@ final class SimulatedClient {
         case .scram(.check): work(.scramDone(""), isOfConnection: true)
         case .verifyKeys(let owner, let keys): work(.keysVerified(of: owner, keys), isOfConnection: true)
         case .seal(let id, _, let content, _, let keys):
-            guard case .text(let text) = content else { return work(.sealed(id, nil), isOfConnection: false) }
-            work(.sealed(id, StandIn.seal(text, by: device, for: keys)), isOfConnection: false)
+            work(.sealed(id, StandIn.seal(content, by: device, for: keys)), isOfConnection: false)
         case .open(let opening, let envelope, let key):
-            let text = StandIn.open(envelope, from: key, by: device)
-            work(.unsealed(opening: opening, text.map { .text($0) }), isOfConnection: false)
+            work(.unsealed(opening: opening, StandIn.open(envelope, from: key, by: device)), isOfConnection: false)
         case .recall(let id): world.ledger.complain(.lost, "\(id) was accepted and its node does not know it")
-        // Nobody in these plays sends a file.
-        case .file: break
-        case .savePending, .saveDraft, .saveAccepted, .removePending, .saveFile, .removeFile, .saveCursor, .saveGap,
+        case .file(let order): perform(order)
+        case .savePending(let message):
+            world.ledger.placed(MessageKey(address, message.id), life: life, place: message.place)
+            changes.append(action)
+        case .saveDraft, .saveAccepted, .removePending, .saveFile, .removeFile, .saveCursor, .saveGap,
             .fillGap, .saveKeys, .savePins, .saveServerPin, .saveToken:
             changes.append(action)
         }
@@ -179,6 +201,7 @@ final class SimulatedClient {
 
     private func connect() {
         attempt += 1
+        desk.chunks = [:]
         let attempt = attempt
         after(random.milliseconds(1...40)) { [unowned self] in
             guard attempt == self.attempt else { return }
@@ -220,6 +243,7 @@ final class SimulatedClient {
     }
 
     private func note(_ line: NodeLine) {
+        countAnswered(line)
         guard case .state(let state) = line else { return }
         if let draft = sent.removeValue(forKey: state.id) { accepted.append(draft) }
         world.ledger.told(state, to: address)

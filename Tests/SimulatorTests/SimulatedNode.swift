@@ -14,9 +14,10 @@ final class SimulatedNode: LinkParty {
     let key: Ed25519PrivateKey
     let identity: IdentityKey
     let setup: Setup
-    let store: SimulatedStore
-    /// Files on disk.
-    private let spool: SpoolStore
+    let store: SimulatedStore<NodeStore>
+    let spool: SimulatedStore<SpoolStore>
+    /// Messages of this node's own people that are on disk.
+    var kept: Set<MessageKey> = []
     private(set) var hub: Hub?
     /// Counts starts, so that what was meant for an earlier one is known.
     private(set) var life = 0
@@ -34,6 +35,9 @@ final class SimulatedNode: LinkParty {
     var lastSession: UInt64 = 0
     private var events: [HubEvent] = []
     private var requests: [(tag: UInt64, NodeRequest)] = []
+    private var spoolRequests: [(tag: UInt64, SpoolRequest)] = []
+    /// Questions about files that each link has under way, with the time of asking.
+    private var filesAsked: [LinkID: [Int64: Instant]] = [:]
     private var askers: [UInt64: (NodeReply) -> Void] = [:]
     private var lastAsked: UInt64 = 0
     private var isHandling = false
@@ -47,8 +51,11 @@ final class SimulatedNode: LinkParty {
         self.setup = setup
         identity = try #require(IdentityKey(bytes: key.publicKey.bytes))
         random = world.random.fork()
-        store = try SimulatedStore(world, name: name, accounts: setup.admin.map(\.user))
-        spool = try SpoolStore(path: ":memory:", limits: SpoolLimits())
+        let disk = try NodeStore(path: ":memory:", epoch: Epoch(random.next()), now: world.wall)
+        _ = disk.perform(setup.admin.map { .saveAccount($0.user, verifier: "none", entryDigest: [1], at: world.wall) })
+        store = SimulatedStore(world, disk)
+        spool = SimulatedStore(world, try SpoolStore(path: ":memory:", limits: SpoolLimits()))
+        watchStores()
     }
 
     var isUp: Bool { hub != nil }
@@ -60,7 +67,7 @@ final class SimulatedNode: LinkParty {
         life += 1
         startedAt = world.now
         hub = Hub(setup: setup, key: identity, stored: try Node.StoredState(reading: store.disk))
-        store.begin { [unowned self, life] in if life == self.life, isUp { stored($0) } }
+        beginStores()
         world.trace("\(name) starts")
         handle(.accounts(setup.admin.map(\.user)))
         handle(.started)
@@ -75,12 +82,14 @@ final class SimulatedNode: LinkParty {
         world.counts.crashes += 1
         hub = nil
         store.crash()
+        spool.crash()
         for (_, link) in connections.sorted(by: { $0.key < $1.key }) {
             if isNoticed { link.cut() } else { link.swallow(from: self) }
         }
         for (_, session) in sessions.sorted(by: { $0.key < $1.key }) { session.connection?.nodeVanished(isNoticed) }
         (connections, proven, provenAt, sessions) = ([:], [:], [:], [:])
-        (events, requests, askers, isHandling) = ([], [], [:], false)
+        (events, requests, spoolRequests, askers, isHandling) = ([], [], [], [:], false)
+        filesAsked = [:]
         world.disturbed(name)
     }
 
@@ -117,16 +126,10 @@ final class SimulatedNode: LinkParty {
         case .pause(let id): sessions[id]?.isPaused = true
         case .resume(let id): resume(id)
         case .store(let tag, let request): requests.append((tag, request))
-        case .spool(let tag, let request): perform(request, tag: tag)
+        case .spool(let tag, let request): spoolRequests.append((tag, request))
         case .mesh(let action): perform(action)
         case .wake(let instant): wake(at: instant)
         }
-    }
-
-    /// Done at once and told a little later, so that a crash may come between.
-    private func perform(_ request: SpoolRequest, tag: UInt64) {
-        let replies = spool.perform([request]).map { (tag: tag, reply: $0) }
-        after(.milliseconds(2)) { [unowned self] in handle(.spooled(replies)) }
     }
 
     private func wake(at instant: Instant) {
@@ -142,12 +145,14 @@ final class SimulatedNode: LinkParty {
     }
 
     private func submit() {
-        guard !requests.isEmpty, isUp else { return }
-        store.submit(requests)
+        guard isUp else { return }
+        if !requests.isEmpty { store.submit(requests) }
         requests = []
+        if !spoolRequests.isEmpty { spool.submit(spoolRequests) }
+        spoolRequests = []
     }
 
-    private func stored(_ batch: [(tag: UInt64, reply: NodeReply)]) {
+    func stored(_ batch: [(tag: UInt64, reply: NodeReply)]) {
         for (tag, reply) in batch where tag >= SimulatedNode.ownTags { askers.removeValue(forKey: tag)?(reply) }
         handle(.stored(batch.filter { $0.tag < SimulatedNode.ownTags }))
     }
@@ -158,6 +163,7 @@ final class SimulatedNode: LinkParty {
         switch action {
         case .dial(let id, let server, _): world.dial(server, from: self, as: id)
         case .send(let id, let message):
+            countFiles(message, on: id)
             for said in mischief?.twist(message) ?? [message] {
                 connections[id]?.send(.message(said.encoded()), from: self)
             }
@@ -209,7 +215,9 @@ final class SimulatedNode: LinkParty {
         case .message(let bytes):
             world.recorded(bytes)
             do throws(Refusal) {
-                handle(.mesh(.received(id, try LinkMessage(decoding: bytes))))
+                let message = try LinkMessage(decoding: bytes)
+                filesAnswered(message, on: id)
+                handle(.mesh(.received(id, message)))
             } catch { handle(.mesh(.unreadable(id, error))) }
         case .ping:
             link.send(.pong, from: self)
@@ -225,6 +233,26 @@ final class SimulatedNode: LinkParty {
     }
 
     // MARK: What must always hold
+
+    private func countFiles(_ message: LinkMessage, on id: LinkID) {
+        switch message {
+        case .chunkWanted(let ref, _, _), .outcome(let ref, _, _, _, _): filesAsked[id, default: [:]][ref] = world.now
+        default: return
+        }
+        let limits = Requests<FileQuestion>.Limits.files
+        let asked = filesAsked[id, default: [:]].filter { world.now.since($0.value) < limits.durationMax }
+        filesAsked[id] = asked
+        if asked.count > limits.countMax {
+            world.ledger.complain(.invariant, "\(name) has \(asked.count) questions about files on one link")
+        }
+    }
+
+    private func filesAnswered(_ message: LinkMessage, on id: LinkID) {
+        switch message {
+        case .chunk(let ref, _, _), .outcomeKept(let ref, _): filesAsked[id]?[ref] = nil
+        default: break
+        }
+    }
 
     private func checkInvariants(of event: HubEvent, _ actions: [HubAction]) {
         if case .mesh(.received(let id, .envelope)) = event, !proven.values.contains(id) {

@@ -1,4 +1,7 @@
+import Bytes
 import ChatClient
+import Crypto
+import Files
 import Testing
 import Wire
 
@@ -11,28 +14,96 @@ enum StandIn {
             account: try #require(IdentityKey(bytes: random.bytes(32))), signature: random.bytes(64))
     }
 
-    static func seal(_ text: String, by device: DeviceKey, for keys: [DeviceKey]) -> Sealed {
-        let padding = [UInt8](repeating: 0, count: max(0, 16 - text.utf8.count))
+    static func seal(_ content: MessageContent, by device: DeviceKey, for keys: [DeviceKey]) -> Sealed {
+        let plaintext: [UInt8] =
+            switch content {
+            case .text(let text): Array(text.utf8)
+            case .file: content.encoded()
+            }
+        let padding = [UInt8](repeating: 0, count: max(0, 16 - plaintext.count))
         return Sealed(
-            device: device.fingerprint, nonce: [UInt8](repeating: 7, count: 12), box: Array(text.utf8) + padding,
+            device: device.fingerprint, nonce: [UInt8](repeating: 7, count: 12), box: plaintext + padding,
             wraps: keys.map { Sealed.Wrap(device: $0.fingerprint, key: [UInt8](repeating: 1, count: 128)) },
             signature: [UInt8](repeating: 2, count: 128))
     }
 
-    static func open(_ envelope: Envelope, from key: DeviceKey, by device: DeviceKey) -> String? {
+    static func open(_ envelope: Envelope, from key: DeviceKey, by device: DeviceKey) -> MessageContent? {
         guard case .sealed(let sealed) = envelope.body, sealed.device == key.fingerprint,
             sealed.wraps.contains(where: { $0.device == device.fingerprint })
         else { return nil }
-        return text(in: envelope)
+        return content(of: sealed)
     }
 
-    /// What an envelope says, whoever it is for.
+    private static func content(of sealed: Sealed) -> MessageContent {
+        let plaintext = sealed.box.filter { $0 != 0 }
+        guard plaintext.first == UInt8(ascii: "{"), let offer = try? MessageContent(decoding: plaintext) else {
+            return .text(String(decoding: plaintext, as: UTF8.self))
+        }
+        return offer
+    }
+
+    /// What an envelope says, whoever it is for; of a file its name.
     static func text(in envelope: Envelope) -> String {
         switch envelope.body {
         case .text(let text): text
         case .file(let offer): offer.name
-        case .sealed(let sealed): String(decoding: sealed.box.filter { $0 != 0 }, as: UTF8.self)
+        case .sealed(let sealed): content(of: sealed).label
         }
+    }
+}
+
+extension MessageContent {
+    var label: String {
+        switch self {
+        case .text(let text): text
+        case .file(let offer): offer.name
+        }
+    }
+}
+
+/// The chunks of a file, each standing as one word for its 48 KiB: sealed and checked as `FileCipher` does it.
+extension StandIn {
+    static let lastLink = [UInt8](repeating: 0, count: 32)
+
+    /// Link i vouches for word i and link i + 1; one more than there are words.
+    static func links(of words: [UInt64]) -> [[UInt8]] {
+        var links = [lastLink]
+        for word in words.reversed() { links.append(link(over: word, next: links.last ?? lastLink)) }
+        return links.reversed()
+    }
+
+    private static func link(over word: UInt64, next: [UInt8]) -> [UInt8] {
+        var bytes: [UInt8] = []
+        bytes.appendBigEndian(word)
+        return Digest.sha256(bytes + next)
+    }
+
+    private static func tag(_ body: [UInt8], _ index: Int64, of id: MessageID, key: [UInt8]) -> [UInt8] {
+        var place: [UInt8] = []
+        place.appendBigEndian(index)
+        return Digest.sha256(key + id.bytes + place + body)
+    }
+
+    static func seal(_ word: UInt64, index: Int64, next: [UInt8], of id: MessageID, key: [UInt8]) -> [UInt8] {
+        var body: [UInt8] = []
+        body.appendBigEndian(word)
+        body += next
+        return body + tag(body, index, of: id, key: key)
+    }
+
+    static func open(
+        _ chunk: [UInt8], index: Int64, link expected: [UInt8], of id: MessageID, offer: FileOffer
+    ) -> (word: UInt64, next: [UInt8])? {
+        let body = Array(chunk.prefix(40))
+        guard chunk.count == 72, index < offer.chunkCount,
+            Array(chunk.suffix(32)) == tag(body, index, of: id, key: offer.key)
+        else { return nil }
+        let word = body.prefix(8).reduce(0 as UInt64) { $0 << 8 | UInt64($1) }
+        let next = Array(body.suffix(32))
+        guard link(over: word, next: next) == expected, index < offer.chunkCount - 1 || next == lastLink else {
+            return nil
+        }
+        return (word, next)
     }
 }
 
@@ -65,6 +136,11 @@ extension ChatClient.StoredState {
         case .savePins(let address, let keys): pins[address] = keys
         case .saveServerPin(let key): serverPin = key
         case .saveToken(let token): self.token = token
+        case .saveFile(let transfer):
+            files.removeAll { $0.id == transfer.id }
+            files.append(transfer)
+            lastFileNumber = max(lastFileNumber, transfer.number)
+        case .removeFile(let id): files.removeAll { $0.id == id }
         default: break
         }
     }

@@ -9,6 +9,9 @@ import Wire
 struct Counts {
     var seeds = 0
     var messages = 0
+    var files = 0
+    /// Sent to a node or received from one.
+    var chunks = 0
     var cuts = 0
     var crashes = 0
     var duplicates = 0
@@ -20,6 +23,8 @@ struct Counts {
     static func += (left: inout Counts, right: Counts) {
         left.seeds += right.seeds
         left.messages += right.messages
+        left.files += right.files
+        left.chunks += right.chunks
         left.cuts += right.cuts
         left.crashes += right.crashes
         left.duplicates += right.duplicates
@@ -29,8 +34,8 @@ struct Counts {
     }
 
     var line: String {
-        "seeds \(seeds), messages \(messages), cuts \(cuts), crashes \(crashes), duplicates \(duplicates), "
-            + "reorders \(reorders), digest \(String(digest, radix: 16))"
+        "seeds \(seeds), messages \(messages), files \(files), chunks \(chunks), cuts \(cuts), crashes \(crashes), "
+            + "duplicates \(duplicates), reorders \(reorders), digest \(String(digest, radix: 16))"
     }
 }
 
@@ -53,6 +58,7 @@ final class World {
     var network = Network()
     var counts = Counts()
     let ledger = Ledger()
+    private(set) lazy var files = FileLedger(self)
     private(set) var nodes: [SimulatedNode] = []
     private(set) var impostor: SimulatedNode?
     /// Dials of the impostor's name reach the impostor.
