@@ -97,6 +97,16 @@ package enum ClientAction: Hashable, Sendable {
     case end(ClientEnd)
 }
 
+extension ClientInput {
+    /// Whether it answers what the machine wanted done here, so that what its user gave gets on disk.
+    var isWorkOfThisMachine: Bool {
+        switch self {
+        case .saved, .saveFailed, .sealed, .file, .fileSaved, .fileSaveFailed: true
+        default: false
+        }
+    }
+}
+
 package enum ScramStep: Hashable, Sendable {
     /// nil: with the password.
     case begin(token: ResumeToken?)

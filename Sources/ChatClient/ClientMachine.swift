@@ -15,6 +15,8 @@ package struct ClientMachine: Sendable {
         case online
         /// `disconnect` has been asked for.
         case closing
+        /// Nothing more is said to the node; what its user gave is put on disk before `end` is told.
+        case ending(ClientEnd)
         case ended
     }
 
@@ -126,6 +128,18 @@ package struct ClientMachine: Sendable {
     ) -> [ClientAction] {
         guard phase != .ended else { return [] }
         self.now = now
+        defer { actions = [] }
+        if case .ending(let end) = phase {
+            if input.isWorkOfThisMachine { take(input, using: &generator) }
+            endIfKept(end)
+            return actions
+        }
+        take(input, using: &generator)
+        if case .ending(let end) = phase { endIfKept(end) } else { ticked() }
+        return actions
+    }
+
+    private mutating func take(_ input: ClientInput, using generator: inout some RandomNumberGenerator) {
         switch input {
         case .started(let stored): start(stored)
         case .opened(let nonce): opened(nonce: nonce)
@@ -148,9 +162,12 @@ package struct ClientMachine: Sendable {
         case .fileSaved(let id): follow { $0.saved(id, at: $1) }
         case .fileSaveFailed(let id, let reason): follow { $0.saveFailed(id, reason, at: $1) }
         }
-        ticked()
-        defer { actions = [] }
-        return actions
+    }
+
+    private mutating func endIfKept(_ end: ClientEnd) {
+        guard isKept else { return }
+        phase = .ended
+        actions.append(.end(end))
     }
 
     private mutating func start(_ stored: StoredState) {
@@ -191,7 +208,6 @@ package struct ClientMachine: Sendable {
             workOn()
         }
         if let at = transfers.wakeAt, at <= now { follow { $0.tick(at: $1) } }
-        guard phase != .ended else { return }
         let deadlines = [
             reconnectAt, silenceDeadline, questions.values.map(\.deadline).min(), dueRetry, transfers.wakeAt,
         ]

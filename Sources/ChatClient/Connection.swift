@@ -26,7 +26,7 @@ extension ClientMachine {
         case .online:
             heard()
             receivedOnline(line)
-        case .offline, .opening, .closing, .ended: break
+        case .offline, .opening, .closing, .ending, .ended: break
         }
     }
 
@@ -161,7 +161,7 @@ extension ClientMachine {
         case .online:
             emit(.error(refusal))
             disconnect("the node's line cannot be read")
-        case .offline, .opening, .closing, .ended: break
+        case .offline, .opening, .closing, .ending, .ended: break
         }
     }
 
@@ -178,8 +178,8 @@ extension ClientMachine {
     }
 
     mutating func end(_ end: ClientEnd) {
-        phase = .ended
-        actions.append(.end(end))
+        phase = .ending(end)
+        follow { $0.disconnected(at: $1) }
     }
 
     /// A wrong name at the start is for a person to mend; later it is the name service that is ill.
@@ -214,7 +214,7 @@ extension ClientMachine {
         case .online:
             lastHeard.advanced(by: hasPinged ? ClientMachine.silenceMax : ClientMachine.silenceBeforePing)
         case .login: lastHeard.advanced(by: ClientMachine.silenceMax)
-        case .offline, .opening, .closing, .ended: nil
+        case .offline, .opening, .closing, .ending, .ended: nil
         }
     }
 

@@ -46,6 +46,33 @@ import Wire
         #expect(actions.contains { if case .end(.protocolFault) = $0 { true } else { false } })
     }
 
+    @Test func whatWasGivenIsKeptBeforeTheEnd() throws {
+        var stored = StoredState()
+        stored.keys = [alice: [key(alice)], bob: [key(bob)]]
+        stored.pins = [alice: [key(alice).account], bob: [key(bob).account]]
+        var play = Play(stored)
+        play.seals = false
+        play.sizes = ["/notes.txt": 5]
+        play.say(1, to: .direct(bob))
+        play.saves = false
+        play.command(.file(id: id(2), to: .direct(bob), path: "/notes.txt", at: 1))
+        play.give(.closed(reason: "refused"))
+        #expect(play.end == nil)
+        play.saves = true
+        play.give(.fileSaved(id(2)))
+        #expect(play.end == nil)
+        // Neither the node nor the user is listened to.
+        play.give(.opened(nonce: [1]))
+        play.give(.tick)
+        play.say(3)
+        play.give(.sealed(id(1), sealed("text 1", by: key(alice))))
+        #expect(play.states(of: 1) == [.pending(nil)])
+        #expect(play.progresses.last?.state == .sending)
+        #expect(play.end == .unreachable("refused"))
+        #expect(play.sent.isEmpty)
+        #expect(play.states(of: 3).isEmpty)
+    }
+
     @Test(
         arguments: [
             (Refusal.Code.loginRefused, 77), (.unknownHost, 68), (.protocolVersion, 76), (.notPostroad, 76),

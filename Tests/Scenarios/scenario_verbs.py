@@ -66,6 +66,13 @@ def scenario_what_cannot_be_sent_is_kept_for_the_next_run(play: Play) -> None:
     bob.expect("message", text="psst")
     # Said before his first login, which brings no old messages.
     require([event["text"] for event in bob.history("public")] == ["later"], "what was kept was sent, once")
+    # Sealing and reading take longer than being refused does.
+    s1.kill()
+    require_done(verb(play, "alice@s1", "send", "bob@s2", "fourth"), TEMPORARY, complaint="kept")
+    require_done(verb(play, "alice@s1", "file", "bob@s2", "/etc/hostname"), TEMPORARY, complaint="kept")
+    s1.restart()
+    require_done(verb(play, "alice@s1", "send", "bob@s2", "fifth", "--wait", "delivered"), OK)
+    bob.expect("message", text="fourth")
 
 
 def scenario_questions_print_their_answers(play: Play) -> None:
