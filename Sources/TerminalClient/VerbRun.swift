@@ -106,7 +106,9 @@ package struct VerbRun: Sendable {
         switch answered.event {
         case .error(let code, let text, _):
             complain("\(SafeText(text)) (\(SafeText(code)))")
-            if isOurs { hasFailed = true }
+            // A line of its own stands in the place of what cannot be opened, as nothing can that came before this
+            // device.
+            if isOurs, code != ClientFault.unreadable.rawValue { hasFailed = true }
         case .disconnected(let reason, let retryIn):
             complain("disconnected: \(SafeText(reason)); next try in \((retryIn.milliseconds + 999) / 1000) s")
         case .state(let id, let state, _) where isOurs: take(id, state)

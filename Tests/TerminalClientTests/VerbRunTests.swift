@@ -89,6 +89,14 @@ import Wire
             take(&history, .message(message, answering: nil), .message(message, answering: token), .done(token)).printed
                 == "2026-11-21 00:00 [public] bob@s2: a\n    b\n")
         #expect(history.verdict == .ok)
+        var old = try run("history", "bob@s2")
+        let unreadable = ClientEvent.error(
+            code: ClientFault.unreadable.rawValue, text: "cannot be opened", answering: token)
+        let output = take(
+            &old, unreadable, .message(samples.message(nil, from: samples.bob), answering: token), .done(token))
+        #expect(output.printed == "2026-11-21 00:00 [public] bob@s2: (this message cannot be opened here)\n")
+        #expect(output.complaints == ["cannot be opened (unreadable)"])
+        #expect(old.verdict == .ok)
     }
 
     @Test func tailPrintsWhatComes() throws {
