@@ -10,12 +10,12 @@ struct OwnMessage: Sendable {
     var state: SendState
     /// Typed in this run, so that its end is told, also a good one. The offer of a file has lines of its own.
     var isTyped = false
-    /// It has appeared in its place. What becomes of it is told behind that.
-    var isShown = false
     /// Unless it gets on until then, its state is worth a line.
     var worryAt: Instant?
     /// A line has told that it does not get on.
     var isWorrying = false
+    /// It stands among the others: what became of it can be told.
+    var isShown = false
 }
 
 /// Messages and what becomes of one's own.
@@ -47,14 +47,8 @@ extension LineModel {
                 say("\(day(of: message, isHistory))\(place) \(message.from): \(text, style)", at: message.at)
             }
         }
-        appeared(message)
-    }
-
-    /// A sealed message has to be opened before it appears, and may have arrived meanwhile.
-    private mutating func appeared(_ message: ShownMessage) {
-        guard message.from == address, let known = own[message.id] else { return }
         own[message.id]?.isShown = true
-        if known.state == .delivered { show(message.id, .delivered, nil) }
+        if let known = own[message.id], known.state == .delivered { arrived(message.id, known) }
     }
 
     /// In front of what was not said today. A program sees the time of what it asked for.
@@ -94,6 +88,9 @@ extension LineModel {
         self.wallMilliseconds = wallMilliseconds
         defer { lines = [] }
         releaseHeld()
+        for (id, message) in own.sorted(by: { $0.key < $1.key }) where message.state == .delivered {
+            arrived(id, message)
+        }
         return lines
     }
 
@@ -138,8 +135,9 @@ extension LineModel {
             if before != state { message.isWorrying = false }
             if !waiting.isEmpty, !message.isWorrying { message.worryAt = now.advanced(by: LineModel.patience) }
         case .delivered:
-            guard message.isShown || !message.isTyped else { break }
-            if message.isTyped || message.isWorrying { say("  delivered: \(message.label)", .quiet) }
+            guard message.isTyped, !message.isShown, own[id] != nil else { return arrived(id, message) }
+            // A sealed message takes a moment longer to be shown than to arrive.
+            message.worryAt = now.advanced(by: LineModel.patience)
         case .failed(let refusal):
             say("  NOT SENT: \(message.label)", .alarm)
             say("  \(SafeText(refusal.text)) (\(SafeText(refusal.code.rawValue)))", .alarm)
@@ -151,11 +149,12 @@ extension LineModel {
         }
         // A file is offered by a message of its own, which the file's lines speak of.
         if own.count < LineModel.ownMax || own[id] != nil { own[id] = message }
-        switch state {
-        case .delivered where message.isTyped && !message.isShown: break
-        case .delivered, .failed: own[id] = nil
-        default: break
-        }
+        if case .failed = state { own[id] = nil }
+    }
+
+    private mutating func arrived(_ id: MessageID, _ message: OwnMessage) {
+        own[id] = nil
+        if message.isTyped || message.isWorrying { say("  delivered: \(message.label)", .quiet) }
     }
 
     private func newMessage(_ id: MessageID, _ state: SendState, _ asked: Asked?) -> OwnMessage {
@@ -191,7 +190,8 @@ extension LineModel {
             case .pending: say("  not with your server yet: \(message.label)", .quiet)
             case .accepted(let waiting):
                 say("  not yet on \(names(waiting)), which gets it by itself: \(message.label)", .quiet)
-            case .delivered, .failed, .unconfirmed: break
+            case .delivered: arrived(id, message)
+            case .failed, .unconfirmed: break
             }
         }
     }
