@@ -240,6 +240,9 @@ extension Transfers {
         case .received: end(id, .failed, Refusal(.noFile, "\(to) has received it, and it is not at the node any more"))
         case .declined: end(id, .cancelled, Refusal(.noFile, "\(to) does not want it"))
         case .cancelled: end(id, .cancelled)
+        // Who fetched it is told to nobody, so that it has failed cannot be said.
+        case .expired where to == .everyone:
+            end(id, .cancelled, Refusal(.noFile, "the time for which the node keeps it is over"))
         case .expired: end(id, .failed, Refusal(.noFile, "nobody fetched it in time"))
         }
     }

@@ -349,6 +349,18 @@ private let chunk = Int64(FileChunk.bytesMax)
         #expect(transfers.takeActions().contains(.ask(.outcome(from: alice, id: id(1), .received))))
     }
 
+    @Test func aFileForEverybodyDoesNotFailByItsAge() throws {
+        for (to, state) in [(Conversation.everyone, Transfer.State.cancelled), (.direct(bob), .failed)] {
+            var stage = online()
+            try stage.send(id(1), 10, to: to)
+            stage.run()
+            let status = FileStatus(id: id(1), held: 1, chunks: 1, outcome: .expired)
+            stage.clients[0].transfers.ended(status, at: stage.now)
+            stage.perform(0)
+            #expect(stage.state(0, id(1)) == state)
+        }
+    }
+
     @Test func whatCannotBeReadIsNotBegun() throws {
         var stage = online()
         try stage.send(id(1), 10)
