@@ -75,6 +75,10 @@ extension LineModel {
                 "  \(SafeText(reason.text)) (\(SafeText(reason.code.rawValue)))",
                 file.state == .failed ? .alarm : .quiet)
         }
+        // What the node has no more cannot be had, all else may.
+        if file.state == .failed, !isOwn, file.reason?.code != .noFile {
+            say("  /accept \(file.number) tries again, /accept \(file.number) PATH elsewhere", .quiet)
+        }
     }
 
     private func progress(_ file: FileProgress, _ percent: Int64) -> SafeLine {

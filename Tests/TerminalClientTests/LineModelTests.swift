@@ -160,6 +160,17 @@ import Wire
         #expect(told(&model, .gap(.everyone, 1...900, answering: nil)).first?.contains("/history 500 901") == true)
     }
 
+    @Test func aFileThatFailedHereCanBeTriedAgain() {
+        for (code, isHopeless) in [(Refusal.Code.storeFailed, false), (.noFile, true)] {
+            var model = model()
+            let failed = samples.file(.failed, from: samples.bob, reason: Refusal(code, "no room"))
+            let hints = told(&model, .file(failed, answering: nil)).filter { $0.contains("/accept 3") }
+            #expect(hints.isEmpty == isHopeless)
+            let own = samples.file(.failed, from: samples.alice, reason: Refusal(code, "no room"))
+            #expect(!told(&model, .file(own, answering: nil)).contains { $0.contains("/accept") })
+        }
+    }
+
     @Test func theSameDisconnectionIsToldOnceAMinute() {
         var model = model()
         _ = told(&model, .connected(samples.alice))
