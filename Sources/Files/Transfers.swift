@@ -172,8 +172,9 @@ package struct Transfers: Sendable {
 
     // MARK: Limits
 
-    /// Chunks under way at one time, asked of the node or being read: what a session may have.
-    package static let chunksMax = 8
+    /// Chunks under way at one time, asked of the node or being read. A session that has 8 under way is not read: with
+    /// fewer, words and pings are heard also while another server keeps its chunks waiting.
+    package static let chunksMax = 6
     /// Of one transfer, so that a second one moves as well.
     package static let chunksPerTransferMax = 4
     /// Transfers in each direction that have a file open, and its links in memory: 11 MiB for the largest.

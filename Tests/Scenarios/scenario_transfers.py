@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 
 from harness import Client, Event, Failed, Node, Play, new_id, require
+from peer import Peer, encode
 
 CHUNK_BYTES = 49_152
 # The files of the crowd: enough that everything happens while something else does.
@@ -175,3 +176,24 @@ def cut(play: Play, nodes: dict[str, Node], people: dict[str, Client], accepted:
     people[name] = play.client(name)
     # What the old process was told counts: a file that had ended is not told again.
     people[name].events[:0] = old.events
+
+
+def scenario_a_server_that_gives_no_chunks_keeps_nobody_from_talking(play: Play) -> None:
+    """As many chunks as a client may ask for stay unanswered: its words go out all the same, and its node is there."""
+    with Peer("s9", "s1") as peer:
+        node = play.node("s1", mailing_address={"s9": {"key": peer.key_text}})
+        alice = play.client("alice@s1")
+        link = peer.dial(node.link_port).prove()
+        ids = [new_id() for _ in range(3)]
+        for seq, file_id in enumerate(ids, 1):
+            link.envelope(seq, {
+                "id": file_id, "from": "zoe@s9", "to": "public", "at": 1_795_000_000_000,
+                "file": {"name": "never", "bytes": 20 * CHUNK_BYTES, "digest": encode(bytes(32)), "key": encode(bytes(32)),
+                         "chain": encode(bytes(32))},
+            })
+            expect_state(alice, file_id, "offered")
+            alice.say({"do": "accept", "id": file_id})
+        link.expect("chunkWanted")
+        link.expect("chunkWanted", id=ids[1])
+        sent = alice.send("public", "may I say something?")
+        alice.expect("state", id=sent, state="accepted", within=9.0)

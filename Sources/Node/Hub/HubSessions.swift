@@ -7,6 +7,9 @@ import Wire
 extension Hub {
     /// Requests of one session that wait at once; beyond it the session is not read, so a flood waits in its own socket.
     static let underWayMax = 64
+    /// It is read again as soon as a chunk's worth has been answered: much of the rest may wait for another server, which
+    /// must not keep a session from talking.
+    static let underWayResumeMax = underWayMax - chunkWeight
     /// A page of history ends here...
     static let historyBytesMax = 128 << 10
     /// ...and counts as so many requests: more than four pages at once would overflow the session's egress queue. So
@@ -114,7 +117,7 @@ extension Hub {
 
     mutating func ended(_ id: SessionID, weight: Int = 1) {
         sessions[id]?.underWay -= weight
-        guard let session = sessions[id], session.isPaused, session.underWay <= Hub.underWayMax / 2 else { return }
+        guard let session = sessions[id], session.isPaused, session.underWay <= Hub.underWayResumeMax else { return }
         sessions[id]?.isPaused = false
         actions.append(.resume(id))
     }
