@@ -137,6 +137,8 @@ package struct Transfers: Sendable {
             guard var item = items[id] else { continue }
             item.askedCount = 0
             item.isTelling = false
+            // The time without a connection says nothing of the speed with one.
+            item.meter = Meter()
             switch item.step {
             case .asking: item.step = .unasked
             case .moving, .draining:

@@ -361,6 +361,22 @@ private let chunk = Int64(FileChunk.bytesMax)
         }
     }
 
+    @Test func theSpeedIsThatOfTheConnection() throws {
+        var stage = online()
+        try stage.send(id(1), 100 * chunk)
+        var speed: Int64? { stage.clients[0].transfers.progress(of: id(1))?.bytesPerSecond }
+        for _ in 0..<60 where stage.step() { stage.now = stage.now.advanced(by: .milliseconds(50)) }
+        #expect(speed != nil)
+        stage.cut(0)
+        stage.now = stage.now.advanced(by: .seconds(2))
+        stage.connect(0)
+        for _ in 0..<10_000 where speed == nil && stage.step() {
+            stage.now = stage.now.advanced(by: .milliseconds(10))
+        }
+        // A chunk takes some steps of 10 ms: two seconds of silence would leave a fraction of that.
+        #expect(try #require(speed) > 10 * chunk)
+    }
+
     @Test func whatCannotBeReadIsNotBegun() throws {
         var stage = online()
         try stage.send(id(1), 10)
