@@ -9,8 +9,11 @@ from pathlib import Path
 
 from harness import Client, Event, Failed, Node, Play, new_id, require
 from peer import Peer, encode
+from scenario_line_mode import harmful, lines
 
 CHUNK_BYTES = 49_152
+# A name that a file may have: all but the slash and the zero.
+FOUL = "..\x1b[2J\x1b]0;owned\x07\u202egpj.exe\u2066\x9b31m\x7f\r\nnext"
 # The files of the crowd: enough that everything happens while something else does.
 CROWD_FILES = 100
 CROWD_BYTES_MAX = 1 << 20
@@ -86,8 +89,11 @@ def scenario_a_file_reaches_somebody_who_was_away_through_a_kill_of_their_node(p
     downloads = play.folder / "downloads"
     downloads.mkdir()
     bob.say({"do": "accept", "id": file_id, "path": str(downloads)})
-    bob.wait(lambda: bob.find("file", id=file_id, state="receiving") and any(
-        event["bytes"] > 1 << 20 for event in bob.all("file", id=file_id)), "more than a MiB has come")
+    deadline = time.monotonic() + 45
+    while sum(path.stat().st_size for path in downloads.iterdir()) < 1 << 20:
+        require(time.monotonic() < deadline, "nothing of the file comes")
+        bob.ask("files")
+    require(find_end(bob, file_id) is None, "it is on its way when the node is killed")
     s2.kill()
     bob.expect("disconnected")
     s2.restart()
@@ -106,6 +112,36 @@ def expect_empty(node: Node, client: Client) -> None:
     while spooled(node) != (0, 0):
         require(time.monotonic() < deadline, f"the spool of {node.name} holds {spooled(node)} files and chunks")
         client.ask("who")
+
+
+def scenario_a_foul_name_is_seen_and_not_obeyed(play: Play) -> None:
+    """In lines, in JSON, in the logs and in the folder for downloads."""
+    s1, s2 = play.pair()
+    mallory, bob = play.client("alice@s1"), play.client("bob@s2")
+    carol, dave = lines(play, "carol@s1"), lines(play, "dave@s2")
+    carol.expect("bob@s2", "online")
+    dave.expect("alice@s1", "online")
+    folder = play.folder / "foul"
+    folder.mkdir()
+    source = make_file(folder / FOUL, 100)
+    for to in ("bob@s2", "dave@s2", "public"):
+        expect_state(mallory, offer(mallory, to, source), "offered")
+    told = bob.expect("file", state="offered", to="bob@s2")
+    require(told["name"] == FOUL, f"a program gets the name as it is, not {told['name']!r}")
+    for reader in (carol, dave):
+        reader.expect("alice@s1 offers file", "\\u{1b}[2J", "\\u{202e}")
+    downloads = play.folder / "downloads"
+    downloads.mkdir()
+    bob.say({"do": "accept", "id": told["id"], "path": str(downloads)})
+    done = expect_state(bob, told["id"], "complete")
+    (got,) = downloads.iterdir()
+    require(str(got) == done["path"] and got.read_bytes() == source.read_bytes(), f"it lies at {got}")
+    require(not harmful(got.name) and "/" not in got.name and not got.name.startswith("."), f"it is called {got.name!r}")
+    for process in (mallory, bob, carol, dave):
+        for line in process.lines + process.log:
+            require(not harmful(line), f"{process.name} printed {line!r}")
+    for node in (s1, s2):
+        require(not any("2J" in line or harmful(line) for line in node.log), f"{node.name} logs {node.log}")
 
 
 def scenario_a_hundred_files_among_twenty_people_with_cuts(play: Play) -> None:
