@@ -88,7 +88,7 @@ private let chunk = Int64(FileChunk.bytesMax)
         play.give(.line(.state(MessageState(id: id(1), state: .accepted(seq: 1)))))
         #expect(play.machine.isIdle && play.machine.pendingCount == 0)
         play.give(.line(.file(ref: nil, status(1, held: 3, .expired))))
-        #expect(play.progresses.last?.state == .failed)
+        #expect(play.progresses.last?.state == .cancelled)
     }
 
     @Test func anOfferToOnePersonIsSealedForThem() throws {
