@@ -67,7 +67,7 @@ let package = Package(
         tests("FilesTests", ["Files", "Crypto", "Wire", "Bytes"]),
         tests("ChatClientTests", ["ChatClient", "Files", "Wire", "Crypto", "Net", "Store", "Bytes"]),
         tests("NodeTests", ["Node", "Wire", "Federation", "Store", "Crypto", "Net", "Bytes"]),
-        tests("TerminalClientTests", ["TerminalClient", "ChatClient", "Wire", "Bytes"]),
+        tests("TerminalClientTests", ["TerminalClient", "ChatClient", "Net", "Wire", "Bytes"]),
         tests("SimulatorTests", ["Node", "ChatClient", "Files", "Federation", "Store", "Crypto", "Wire", "Bytes"]),
     ]
 )

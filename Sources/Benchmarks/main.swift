@@ -1,3 +1,3 @@
-import Glibc
+import Net
 
-exit(BenchmarkProgram.run(Array(CommandLine.arguments.dropFirst())))
+endProgram(BenchmarkProgram.run(Array(CommandLine.arguments.dropFirst())))

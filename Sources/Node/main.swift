@@ -1,3 +1,3 @@
-import Glibc
+import Net
 
-exit(NodeProgram.run(Array(CommandLine.arguments.dropFirst())))
+endProgram(NodeProgram.run(Array(CommandLine.arguments.dropFirst())))

@@ -113,7 +113,8 @@ package final class Terminal {
     private static let entered = Mutex<[ObjectIdentifier: Original]>([:])
 
     private static let restoresAtExit: Void = {
-        atexit { Terminal.entered.withLock { for original in $0.values { original.restore() } } }
+        // The program ends by `endProgram`.
+        at_quick_exit { Terminal.entered.withLock { for original in $0.values { original.restore() } } }
     }()
 
     /// termios(3), "Raw mode", but for output: newlines of other writers need their carriage returns.

@@ -1,3 +1,3 @@
-import Glibc
+import Net
 
-exit(Program.run(Array(CommandLine.arguments.dropFirst())))
+endProgram(Program.run(Array(CommandLine.arguments.dropFirst())))

@@ -1,4 +1,5 @@
 import Glibc
+import Net
 import Synchronization
 import TerminalClient
 import Testing
@@ -178,12 +179,12 @@ final class PseudoTerminal {
         await #expect(processExitsWith: .success) {
             let pseudo = try PseudoTerminal()
             Watched.begin(pseudo.program)
-            atexit { if !Watched.isAsBefore { _exit(3) } }
+            at_quick_exit { if !Watched.isAsBefore { _exit(3) } }
             let terminal = Terminal(input: pseudo.program, output: pseudo.program) { _ in nil }
             try terminal.enter()
             if Watched.isAsBefore { exit(2) }
             // Kept, as by a program that exits from within its loop.
-            withExtendedLifetime(terminal) { exit(0) }
+            withExtendedLifetime(terminal) { endProgram(0) }
         }
     }
 
