@@ -61,7 +61,7 @@ let package = Package(
         tests("WireTests", ["Wire", "WebSocket", "Bytes"]),
         tests("CryptoTests", ["Crypto", "Bytes"]),
         tests("FederationTests", ["Federation", "Wire", "Bytes"]),
-        tests("NetTests", ["Net", "Bytes"]),
+        tests("NetTests", ["Net", "Crypto", "Bytes"]),
         tests("StoreTests", ["Store", "Wire", "Bytes"]),
         tests("WebSocketTransportTests", ["WebSocketTransport", "WebSocket", "Deflate", "Net", "Bytes"]),
         tests("FilesTests", ["Files", "Crypto", "Wire", "Bytes"]),

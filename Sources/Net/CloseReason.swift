@@ -16,6 +16,8 @@ package enum CloseReason: Equatable, Sendable, CustomStringConvertible {
     case connectFailed(String)
     /// Reading or writing failed with this number.
     case ioFailed(errno: Int32)
+    /// TLS was not agreed on, or broke.
+    case tls(TLSFault)
     /// Its event loop ended.
     case loopStopped
 
@@ -28,6 +30,7 @@ package enum CloseReason: Equatable, Sendable, CustomStringConvertible {
         case .timedOut: "timed out"
         case .connectFailed(let text): "could not connect: \(text)"
         case .ioFailed(let errno): NetError.text(ofErrno: errno)
+        case .tls(let fault): fault.description
         case .loopStopped: "event loop stopped"
         }
     }

@@ -24,6 +24,9 @@ struct ConnectAttempts {
         return (address, left / remaining.count)
     }
 
+    /// Of the time for all together.
+    func left(at now: Instant) -> Duration { max(.zero, deadline.since(now)) }
+
     mutating func failed(errno: Int32, at address: SocketAddress) { failure = (errno, address) }
 
     /// Why all failed: the last one's reason.

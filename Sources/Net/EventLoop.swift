@@ -19,6 +19,9 @@ package final class EventLoop {
     /// Shared by all streams, so that an idle one costs no buffer.
     let receiveBuffer = UnsafeMutableRawBufferPointer.allocate(byteCount: EventLoop.receiveBytes, alignment: 16)
 
+    /// What streams under TLS decrypt into, shared likewise.
+    let plaintextBuffer = UnsafeMutableRawBufferPointer.allocate(byteCount: EventLoop.plaintextBytes, alignment: 16)
+
     private let wakeup: Wakeup
     private var inboxes: [InboxEntry] = []
     private var timers = TimerHeap<() -> Void>()
@@ -48,7 +51,10 @@ package final class EventLoop {
         now = Clock.now
     }
 
-    deinit { receiveBuffer.deallocate() }
+    deinit {
+        receiveBuffer.deallocate()
+        plaintextBuffer.deallocate()
+    }
 
     /// Ends the loop after this turn, which still flushes once. Then all its streams are closed (`.loopStopped`), their
     /// handlers told, and its inboxes go deaf. To part in order, close the streams first and stop when they have.
@@ -136,4 +142,6 @@ package final class EventLoop {
 
     /// Of one read. Holds most messages whole, and stays in a core's cache.
     private static let receiveBytes = 64 << 10
+    /// RFC 8446 §5.1: a record carries no more, and one is decrypted at a time.
+    private static let plaintextBytes = 16 << 10
 }

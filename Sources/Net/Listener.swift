@@ -8,6 +8,10 @@ package final class Listener: EventSource {
     /// Connections turned away because the process had no descriptor left for them.
     package private(set) var shedCount = 0
 
+    /// Lets those who speak TLS do so, and those who do not as well: the first byte tells. Heeded by streams that are
+    /// accepted from now on.
+    package var tls: TLSContext?
+
     private let loop: EventLoop
     private let descriptor: Int32
     private let egressLimits: EgressQueue.Limits
@@ -20,10 +24,11 @@ package final class Listener: EventSource {
     /// Port 0 takes a free one. `onAccept` sets the stream's handler or closes it; a stream left without a handler is
     /// closed. The handler's `streamOpened` follows.
     package init(
-        loop: EventLoop, address: SocketAddress, egressLimits: EgressQueue.Limits = EgressQueue.Limits(),
-        onAccept: @escaping (Stream) -> Void
+        loop: EventLoop, address: SocketAddress, tls: TLSContext? = nil,
+        egressLimits: EgressQueue.Limits = EgressQueue.Limits(), onAccept: @escaping (Stream) -> Void
     ) throws(NetError) {
         self.loop = loop
+        self.tls = tls
         self.egressLimits = egressLimits
         self.onAccept = onAccept
         descriptor = try Socket.listen(on: address)
@@ -65,7 +70,8 @@ package final class Listener: EventSource {
     }
 
     private func open(_ accepted: Int32, from address: SocketAddress) {
-        guard let stream = Stream(loop: loop, accepted: accepted, from: address, limits: egressLimits) else { return }
+        let stream = Stream(loop: loop, accepted: accepted, from: address, tls: tls, limits: egressLimits)
+        guard let stream else { return }
         onAccept(stream)
         stream.opened()
     }

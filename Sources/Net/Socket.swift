@@ -72,6 +72,13 @@ enum Socket {
         }
     }
 
+    static func send(_ descriptor: Int32, _ bytes: UnsafeMutableBufferPointer<UInt8>) -> Transfer {
+        var vector = iovec(iov_base: bytes.baseAddress, iov_len: bytes.count)
+        return withUnsafeMutablePointer(to: &vector) {
+            send(descriptor, UnsafeMutableBufferPointer(start: $0, count: 1))
+        }
+    }
+
     private static func set(_ descriptor: Int32, _ level: Int32, _ option: Int32, _ value: Int32) {
         var value = value
         _ = setsockopt(descriptor, level, option, &value, socklen_t(MemoryLayout<Int32>.size))

@@ -4,8 +4,10 @@ import Glibc
 
 /// One TCP connection. Lives on its loop, which keeps it alive until it is closed.
 package final class Stream: EventSource {
-    private enum State {
+    enum State {
         case connecting(ConnectAttempts)
+        /// Dialled and connected; TLS is not agreed on yet.
+        case securing
         case open
         /// Sends what waits. Arriving bytes are dropped.
         case flushing(CloseReason, finishesFirst: Bool)
@@ -24,12 +26,13 @@ package final class Stream: EventSource {
     /// When bytes last arrived; before that, when the connection was made.
     package private(set) var lastReceived: Instant
     /// When the system last took bytes of ours; before that, when the connection was made.
-    package private(set) var lastSent: Instant
+    package internal(set) var lastSent: Instant
 
-    private var descriptor: Int32
-    private var state: State
-    private var egress: EgressQueue
-    private var watched: Readiness = []
+    private(set) var descriptor: Int32
+    var state: State
+    var egress: EgressQueue
+    var security: Security
+    private(set) var watched: Readiness = []
     private var isReadingPaused = false
     /// The peer's FIN arrived while we still send.
     private var hasPeerFinished = false
@@ -42,10 +45,12 @@ package final class Stream: EventSource {
     /// True if only a program of this machine can be at the other end.
     package var isLoopback: Bool { remoteAddress.isLoopback }
     /// Bytes written that the system has not taken yet.
-    package var egressByteCount: Int { egress.byteCount }
+    package var egressByteCount: Int { egress.byteCount + security.encryptedByteCount }
 
-    /// Takes over a connection just accepted; nil if it cannot be watched.
-    init?(loop: EventLoop, accepted: Int32, from address: SocketAddress, limits: EgressQueue.Limits) {
+    /// Takes over a connection just accepted; nil if it cannot be watched. With `tls`, the peer may speak TLS.
+    init?(
+        loop: EventLoop, accepted: Int32, from address: SocketAddress, tls: TLSContext?, limits: EgressQueue.Limits
+    ) {
         self.loop = loop
         descriptor = accepted
         remoteAddress = address
@@ -53,6 +58,7 @@ package final class Stream: EventSource {
         lastSent = loop.now
         state = .open
         egress = EgressQueue(limits: limits)
+        security = tls.map { .undecided($0, serverName: nil) } ?? .plain
         Socket.disableDelay(accepted)
         guard watch(for: [.input, .peerFinished]) else {
             Glibc.close(accepted)
@@ -60,7 +66,10 @@ package final class Stream: EventSource {
         }
     }
 
-    private init(loop: EventLoop, attempts: ConnectAttempts, first: SocketAddress, limits: EgressQueue.Limits) {
+    private init(
+        loop: EventLoop, attempts: ConnectAttempts, first: SocketAddress, security: Security,
+        limits: EgressQueue.Limits
+    ) {
         self.loop = loop
         descriptor = -1
         remoteAddress = first
@@ -68,17 +77,21 @@ package final class Stream: EventSource {
         lastSent = loop.now
         state = .connecting(attempts)
         egress = EgressQueue(limits: limits)
+        self.security = security
     }
 
     /// Tries the addresses in order until one accepts; `timeout` is for all together, and each is given an equal share
     /// of what is left. Set the handler at once: it hears of success or failure in a later call, never in this one.
+    /// With `tls` it is open only once TLS is agreed on; `serverName` is the host's name, told to the server in the
+    /// clear, nil for a numeric address.
     package static func connect(
-        loop: EventLoop, to addresses: [SocketAddress], timeout: Duration,
-        egressLimits: EgressQueue.Limits = EgressQueue.Limits()
+        loop: EventLoop, to addresses: [SocketAddress], timeout: Duration, tls: TLSContext? = nil,
+        serverName: String? = nil, egressLimits: EgressQueue.Limits = EgressQueue.Limits()
     ) -> Stream {
         let attempts = ConnectAttempts(addresses: addresses, deadline: loop.now.advanced(by: timeout))
         let first = addresses.first ?? SocketAddress.unspecified
-        let stream = Stream(loop: loop, attempts: attempts, first: first, limits: egressLimits)
+        let security = tls.map { Security.undecided($0, serverName: serverName) } ?? .plain
+        let stream = Stream(loop: loop, attempts: attempts, first: first, security: security, limits: egressLimits)
         stream.connectNext(attempts)
         return stream
     }
@@ -88,7 +101,7 @@ package final class Stream: EventSource {
     @discardableResult
     package func write(_ chunk: [UInt8]) -> Admission {
         switch state {
-        case .connecting, .open: break
+        case .connecting, .securing, .open: break
         case .flushing, .lingering, .closed: return .closed
         }
         let admission = egress.append(chunk)
@@ -120,12 +133,16 @@ package final class Stream: EventSource {
         within duration: Duration, reason: CloseReason = .local("closed"), finishesFirst: Bool = true
     ) {
         switch state {
-        case .connecting: return close(reason)
+        case .connecting, .securing: return close(reason)
         case .open: state = .flushing(reason, finishesFirst: finishesFirst)
         case .flushing, .lingering, .closed: return
         }
         setDeadline(after: duration) { stream in
-            if case .lingering(let reason) = stream.state { stream.close(reason) } else { stream.close(.timedOut) }
+            stream.sendUndecided()
+            switch stream.state {
+            case .lingering(let reason): stream.close(reason)
+            default: stream.close(.timedOut)
+            }
         }
         isReadingPaused = false
         updateWatch()
@@ -215,9 +232,23 @@ package final class Stream: EventSource {
             closeDescriptor()
             return connectNext(attempts)
         }
-        state = .open
         lastReceived = loop.now
+        if case .undecided(let context, let serverName) = security {
+            state = .securing
+            updateWatch()
+            setDeadline(after: attempts.left(at: loop.now)) { $0.close(.timedOut) }
+            return beginTLS(context, serverName: serverName)
+        }
+        state = .open
         updateWatch()
+        flushSoon()
+        opened()
+    }
+
+    /// Dialled: TLS is agreed on.
+    func secured() {
+        setDeadline(nil)
+        state = .open
         flushSoon()
         opened()
     }
@@ -232,10 +263,7 @@ package final class Stream: EventSource {
             switch Socket.receive(descriptor, into: buffer) {
             case .bytes(let count):
                 lastReceived = loop.now
-                if case .open = state {
-                    guard let handler else { return close(.local("abandoned")) }
-                    handler.stream(self, received: UnsafeRawBufferPointer(rebasing: buffer[..<count]))
-                }
+                take(UnsafeRawBufferPointer(rebasing: buffer[..<count]))
                 if count < buffer.count, !untilEnd { return }
             case .blocked: return
             case .end: return peerFinished()
@@ -244,12 +272,28 @@ package final class Stream: EventSource {
         }
     }
 
-    private func peerFinished() {
+    private func take(_ bytes: UnsafeRawBufferPointer) {
+        switch security {
+        case .plain: deliver(bytes)
+        case .undecided(let context, _): decide(by: bytes, context)
+        case .tls(let layer): receive(bytes, through: layer)
+        }
+    }
+
+    /// What arrives while we only send what waits is dropped.
+    func deliver(_ bytes: UnsafeRawBufferPointer) {
+        guard case .open = state else { return }
+        guard let handler else { return close(.local("abandoned")) }
+        handler.stream(self, received: bytes)
+    }
+
+    func peerFinished() {
         switch state {
         case .connecting, .closed: return
+        case .securing: close(.peerClosed)
         case .open:
             // The peer may have finished its side only and still wait for the answer to what came last.
-            if !egress.isEmpty { send() }
+            if hasOutput { send() }
             close(.peerClosed)
         case .flushing:
             hasPeerFinished = true
@@ -265,18 +309,19 @@ package final class Stream: EventSource {
         isFlushDue = false
         switch state {
         case .connecting, .lingering, .closed: return
-        case .open, .flushing: break
+        case .securing, .open, .flushing: break
         }
-        let isDrained = egress.isEmpty ? false : send()
+        let isDrained = hasOutput ? send() : false
         if isDrained, case .open = state { handler?.streamDrained(self) }
-        if egress.isEmpty, case .flushing(let reason, let finishesFirst) = state {
+        if egress.isEmpty, case .flushing(let reason, let finishesFirst) = state, sayGoodbye() {
             linger(reason, finishesFirst: finishesFirst)
         }
     }
 
     /// One call of the system. Returns true if it ended a backlog.
     @discardableResult
-    private func send() -> Bool {
+    func send() -> Bool {
+        if case .tls(let layer) = security { return send(through: layer) }
         var offered = 0
         let transfer = egress.withVectors { vectors in
             offered = vectors.reduce(0) { $0 + $1.iov_len }
@@ -292,17 +337,19 @@ package final class Stream: EventSource {
             return false
         case .blocked, .end, nil: break
         }
-        if sent < offered {
-            isOutputBlocked = true
-            updateWatch()
-        }
+        if sent < offered { waitForRoom() }
         let isDrained = sent > 0 && egress.consumed(sent)
         if !egress.isEmpty { flushSoon() }
         return isDrained
     }
 
+    func waitForRoom() {
+        isOutputBlocked = true
+        updateWatch()
+    }
+
     /// What the peer sent before it went, perhaps its reason, is delivered first.
-    private func sendFailed(errno number: Int32) {
+    func sendFailed(errno number: Int32) {
         egress.removeAll()
         if watched.contains(.input), number == EPIPE || number == ECONNRESET { receive(untilEnd: true) }
         close(.failure(errno: number))
@@ -314,7 +361,7 @@ package final class Stream: EventSource {
         if finishesFirst { Glibc.shutdown(descriptor, Int32(SHUT_WR)) }
     }
 
-    private func flushSoon() {
+    func flushSoon() {
         guard !isFlushDue, !isOutputBlocked, descriptor >= 0 else { return }
         isFlushDue = true
         loop.flushLater(self)
@@ -335,7 +382,7 @@ package final class Stream: EventSource {
     private func updateWatch() {
         switch state {
         case .connecting, .closed: return
-        case .open, .flushing, .lingering: break
+        case .securing, .open, .flushing, .lingering: break
         }
         var wanted: Readiness = isReadingPaused || hasPeerFinished ? [] : [.input, .peerFinished]
         if isOutputBlocked { wanted.insert(.output) }

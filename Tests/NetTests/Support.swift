@@ -77,11 +77,12 @@ final class Server {
     private var listener: Listener?
 
     init(
-        _ loop: EventLoop, at text: String = anyLoopbackPort, limits: EgressQueue.Limits = EgressQueue.Limits(),
-        _ configure: @escaping (Recorder) -> Void
+        _ loop: EventLoop, at text: String = anyLoopbackPort, tls: TLSContext? = nil,
+        limits: EgressQueue.Limits = EgressQueue.Limits(), _ configure: @escaping (Recorder) -> Void
     ) throws {
         address = try SocketAddress(numeric: text)
-        let listener = try Listener(loop: loop, address: address, egressLimits: limits) { [weak self] stream in
+        let listener = try Listener(loop: loop, address: address, tls: tls, egressLimits: limits) {
+            [weak self] stream in
             let recorder = Recorder()
             configure(recorder)
             self?.handlers.append(recorder)
