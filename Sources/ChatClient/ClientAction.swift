@@ -7,12 +7,14 @@ package enum ClientInput: Sendable {
     /// The first input: what earlier runs left.
     case started(StoredState)
     /// Answers `connect`. `nonce` is 32 fresh bytes.
-    case opened(nonce: [UInt8])
+    case opened(nonce: [UInt8], ClientChannel = .plaintext)
     case line(NodeLine)
     /// A line that cannot be read; nothing after it is trusted.
     case unreadable(Refusal)
     /// Answers `connect` that failed, `disconnect`, or comes by itself.
     case closed(reason: String)
+    /// Answers `connect` with TLS: whoever is there does not speak it.
+    case notTLS
     /// The node's name has no address.
     case unresolved(reason: String)
     /// The time of `wake` has come. An early or needless tick is harmless.
@@ -44,6 +46,25 @@ package enum ClientInput: Sendable {
     case keysVerified(of: Address, [DeviceKey])
 }
 
+/// What a connection to the node runs over.
+package enum ClientChannel: Hashable, Sendable {
+    case plaintext
+    /// With the 32 bytes that both ends export from it (`tls-exporter`, RFC 9266).
+    case tls(exporter: [UInt8])
+
+    var exporter: [UInt8]? { if case .tls(let exporter) = self { exporter } else { nil } }
+}
+
+/// What a login says of the channel (RFC 5802 §6).
+package enum LoginBinding: Hashable, Sendable {
+    /// It runs over plain TCP, as its user wants.
+    case none
+    /// It would have used TLS and found none.
+    case notOffered
+    /// It holds for this one TLS connection only.
+    case exporter([UInt8])
+}
+
 package enum ScramFailure: Hashable, Sendable {
     /// The password itself cannot be used.
     case passwordRefused
@@ -53,7 +74,8 @@ package enum ScramFailure: Hashable, Sendable {
 
 /// What the driver is to do, in this order.
 package enum ClientAction: Hashable, Sendable {
-    case connect
+    /// Open a connection; `opened`, `notTLS`, `unresolved` or `closed` follows.
+    case connect(usesTLS: Bool)
     /// Close the connection; `closed` follows.
     case disconnect(reason: String)
     case send(ClientLine)
@@ -88,6 +110,8 @@ package enum ClientAction: Hashable, Sendable {
     case saveKeys(of: Address, [DeviceKey])
     case savePins(of: Address, [IdentityKey])
     case saveServerPin(IdentityKey)
+    /// The server has spoken TLS; from now on it has to.
+    case saveServerTLS
     /// nil forgets the token.
     case saveToken(ResumeToken?)
     case emit(ClientEvent)
@@ -109,7 +133,7 @@ extension ClientInput {
 
 package enum ScramStep: Hashable, Sendable {
     /// nil: with the password.
-    case begin(token: ResumeToken?)
+    case begin(token: ResumeToken?, LoginBinding)
     case answer(challenge: String)
     case check(String)
 }
@@ -170,6 +194,8 @@ package struct AcceptedMessage: Hashable, Sendable {
 /// What a client keeps between runs.
 package struct StoredState: Sendable {
     package var serverPin: IdentityKey?
+    /// The server has spoken TLS before.
+    package var hasSeenTLS = false
     package var token: ResumeToken?
     /// Empty only if this profile never logged in.
     package var cursors: [Conversation: Int64] = [:]

@@ -63,6 +63,8 @@ package enum ClientFault: String, Sendable {
     case nodeWentBack = "node-went-back"
     /// A device key that its account did not sign.
     case badDeviceKey = "bad-device-key"
+    /// The node speaks no TLS.
+    case withoutTLS = "without-tls"
 }
 
 /// One message as it may be shown.

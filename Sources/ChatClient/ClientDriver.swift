@@ -10,7 +10,8 @@ package import Wire
 package final class ClientDriver: StreamHandler {
     private let loop: EventLoop
     private let profile: Profile
-    private let target: HostPort
+    private let target: NodeTarget
+    private let tls: TLSContext
     private let resolver: Resolver
     private let worker: ClientWorker
     private let files: FileWorker
@@ -41,14 +42,15 @@ package final class ClientDriver: StreamHandler {
     /// follows from them, as how far has been read. After it has returned false the driver has to be stopped.
     /// `onEnd` is called at most once, after the last events.
     /// `password` is wiped; nil logs in by the token of an earlier run. `downloadsPath` is the folder for files that are
-    /// accepted without saying where to; without one those are refused.
+    /// accepted without saying where to; without one those are refused. `tls` holds the certificate to be shown, if any.
     package init(
-        loop: EventLoop, profile: Profile, target: HostPort, password: inout [UInt8]?, downloadsPath: String? = nil,
-        onEvents: @escaping ([ClientEvent]) -> Bool, onEnd: @escaping (ClientEnd) -> Void
+        loop: EventLoop, profile: Profile, target: NodeTarget, tls: TLSContext, password: inout [UInt8]?,
+        downloadsPath: String? = nil, onEvents: @escaping ([ClientEvent]) -> Bool, onEnd: @escaping (ClientEnd) -> Void
     ) throws(NetError) {
         self.loop = loop
         self.profile = profile
         self.target = target
+        self.tls = tls
         self.onEvents = onEvents
         self.onEnd = onEnd
         var secret: Secret?
@@ -56,7 +58,8 @@ package final class ClientDriver: StreamHandler {
         resolver = try Resolver(loop: loop, threads: 1, lookupsMax: 1)
         worker = try ClientWorker(loop: loop, profile: profile, password: secret)
         files = try FileWorker(loop: loop, downloadsPath: downloadsPath)
-        machine = ClientMachine(address: profile.address, device: profile.device, hasPassword: secret != nil)
+        machine = ClientMachine(
+            address: profile.address, device: profile.device, hasPassword: secret != nil, tlsUse: target.tlsUse)
     }
 
     /// Reads the store and connects. Throws if the store cannot be read.
@@ -111,7 +114,7 @@ package final class ClientDriver: StreamHandler {
 
     private func perform(_ action: ClientAction) {
         switch action {
-        case .connect: connect()
+        case .connect(let usesTLS): connect(usesTLS: usesTLS)
         case .disconnect(let reason): stream?.close(.local(reason))
         case .send(let line): stream?.write(line.encoded())
         case .wake(let at): wake(at: at)
@@ -128,7 +131,7 @@ package final class ClientDriver: StreamHandler {
         case .file(let order): files.perform(order)
         case .saveCursor where !isReading && hasTold, .saveGap where !isReading: break
         case .savePending, .saveDraft, .saveAccepted, .recall, .removePending, .saveFile, .removeFile, .saveCursor,
-            .saveGap, .fillGap, .saveKeys, .savePins, .saveServerPin, .saveToken:
+            .saveGap, .fillGap, .saveKeys, .savePins, .saveServerPin, .saveServerTLS, .saveToken:
             changes.append(action)
         }
     }
@@ -200,15 +203,16 @@ package final class ClientDriver: StreamHandler {
 
     // MARK: The connection
 
-    private func connect() {
+    private func connect(usesTLS: Bool) {
         attempt += 1
         let attempt = attempt
-        resolver.resolve(target) { [weak self] answer in
+        resolver.resolve(target.host) { [weak self] answer in
             guard let self, attempt == self.attempt, !self.isStopping else { return }
             switch answer {
             case .success(let addresses):
                 let stream = Stream.connect(
                     loop: self.loop, to: addresses, timeout: ClientDriver.connectDurationMax,
+                    tls: usesTLS ? self.tls : nil, serverName: self.target.host.name,
                     egressLimits: ClientDriver.egressLimits)
                 stream.handler = self
                 self.stream = stream
@@ -222,7 +226,8 @@ package final class ClientDriver: StreamHandler {
 
     package func streamOpened(_ stream: Stream) {
         do {
-            feed(.opened(nonce: try SecureRandom.bytes(LinkHello.nonceBytes)))
+            let channel = stream.exporter.map { ClientChannel.tls(exporter: $0) } ?? .plaintext
+            feed(.opened(nonce: try SecureRandom.bytes(LinkHello.nonceBytes), channel))
         } catch { stream.close(.local("no random numbers")) }
     }
 
@@ -251,7 +256,12 @@ package final class ClientDriver: StreamHandler {
         attempt += 1
         stopped?()
         stopped = nil
-        feed(.closed(reason: reason.description))
+        switch reason {
+        case .tls(let fault) where fault.kind == .notTLS: feed(.notTLS)
+        case .tls(let fault) where fault.kind == .certificateRefused:
+            feed(.closed(reason: "\(fault); the node wants a certificate that its administrator gives out"))
+        default: feed(.closed(reason: reason.description))
+        }
     }
 
     /// For all addresses of the node together.

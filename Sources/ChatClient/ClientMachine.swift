@@ -40,6 +40,7 @@ package struct ClientMachine: Sendable {
     package let address: Address
     let device: DeviceKey
     let hasPassword: Bool
+    let tlsUse: TLSUse
 
     var phase = Phase.offline
     var now = Instant(nanoseconds: 0)
@@ -47,6 +48,11 @@ package struct ClientMachine: Sendable {
 
     // Connection.swift
     var serverPin: IdentityKey?
+    var hasSeenTLS = false
+    /// Nobody spoke TLS there, and nobody had to.
+    var isWithoutTLS = false
+    /// Of the present connection.
+    var channel = ClientChannel.plaintext
     /// The key of the node being logged in to; pinned once the login has succeeded.
     var pinCandidate: IdentityKey?
     var token: ResumeToken?
@@ -107,10 +113,11 @@ package struct ClientMachine: Sendable {
 
     /// `address` is who logs in, `device` this profile's own key, signed. `hasPassword` says that the first login is by
     /// password even where a token is stored.
-    package init(address: Address, device: DeviceKey, hasPassword: Bool) {
+    package init(address: Address, device: DeviceKey, hasPassword: Bool, tlsUse: TLSUse = .whereOffered) {
         self.address = address
         self.device = device
         self.hasPassword = hasPassword
+        self.tlsUse = tlsUse
         transfers = Transfers(address: address)
     }
 
@@ -142,7 +149,8 @@ package struct ClientMachine: Sendable {
     private mutating func take(_ input: ClientInput, using generator: inout some RandomNumberGenerator) {
         switch input {
         case .started(let stored): start(stored)
-        case .opened(let nonce): opened(nonce: nonce)
+        case .opened(let nonce, let channel): opened(nonce: nonce, over: channel)
+        case .notTLS: notTLS(jitter: .random(in: 0..<1, using: &generator))
         case .line(let line): received(line)
         case .unreadable(let refusal): unreadable(refusal)
         case .closed(let reason): closed(reason, jitter: .random(in: 0..<1, using: &generator))
@@ -172,6 +180,7 @@ package struct ClientMachine: Sendable {
 
     private mutating func start(_ stored: StoredState) {
         serverPin = stored.serverPin
+        hasSeenTLS = stored.hasSeenTLS
         token = stored.token
         var pins = stored.pins
         // Our own account is trusted without being shown it; whatever else the node lists for us is noted as added.

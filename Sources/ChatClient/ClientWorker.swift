@@ -69,7 +69,7 @@ final class ClientWorker {
 
     private func perform(_ step: ScramStep, attempt: Int) {
         switch step {
-        case .begin(let token): begin(token, attempt: attempt)
+        case .begin(let token, let binding): begin(token, binding, attempt: attempt)
         case .answer(let challenge):
             guard let scram else { return }
             run {
@@ -90,7 +90,7 @@ final class ClientWorker {
         }
     }
 
-    private func begin(_ token: ResumeToken?, attempt: Int) {
+    private func begin(_ token: ResumeToken?, _ binding: LoginBinding, attempt: Int) {
         let secret = token.map { Secret(text: Base64.encode($0.secret)) } ?? password
         let user = address.user.text
         let iterationsMin = token == nil ? ScramClient.iterationsMinForPasswords : 1
@@ -99,7 +99,8 @@ final class ClientWorker {
             let input = ClientWorker.input { () throws(ScramFault) in
                 guard let secret else { throw .passwordRefused }
                 let scram = try ScramClient(
-                    user: user, password: secret, nonce: try ScramNonce.random(), iterationsMin: iterationsMin)
+                    user: user, password: secret, nonce: try ScramNonce.random(), binding: ScramBinding(binding),
+                    iterationsMin: iterationsMin)
                 made = scram
                 return scram.first
             }
@@ -130,4 +131,15 @@ final class ClientWorker {
 
 private func verify(_ signature: [UInt8], by key: IdentityKey, of transcript: [UInt8]) -> Bool {
     (try? Ed25519PublicKey(bytes: key.bytes))?.verify(signature, of: transcript) ?? false
+}
+
+extension ScramBinding {
+    fileprivate init(_ binding: LoginBinding) {
+        self =
+            switch binding {
+            case .none: .none
+            case .notOffered: .notOffered
+            case .exporter(let bytes): .exporter(bytes)
+            }
+    }
 }

@@ -8,11 +8,12 @@ extension ClientMachine {
         guard phase == .offline, let at = reconnectAt, at <= now else { return }
         reconnectAt = nil
         phase = .opening
-        actions.append(.connect)
+        actions.append(.connect(usesTLS: tlsUse != .never && !isWithoutTLS))
     }
 
-    mutating func opened(nonce: [UInt8]) {
+    mutating func opened(nonce: [UInt8], over channel: ClientChannel) {
         guard phase == .opening else { return }
+        self.channel = channel
         heard()
         phase = .login(.hello(nonce: nonce))
         actions.append(.send(.hello(version: ClientMachine.version, server: address.server, nonce: nonce)))
@@ -54,8 +55,7 @@ extension ClientMachine {
                             + "Somebody may be between you and the node; ask its owner"))
             }
             phase = .login(.verifying(key))
-            let transcript = ClientHello.transcript(
-                server: server, nonce: nonce, transport: "tcp", binding: Array("plaintext".utf8))
+            let transcript = ClientHello.transcript(server: server, nonce: nonce, exporter: channel.exporter)
             actions.append(.verifyHello(key: key, signature: signature, transcript: transcript))
         case (.challenge(let data), .challenge):
             phase = .login(.answering)
@@ -79,7 +79,30 @@ extension ClientMachine {
         guard usesToken || hasPassword else {
             return end(.loginRefused("a password is needed: the stored login is not valid any more"))
         }
-        actions.append(.scram(.begin(token: usesToken ? token : nil)))
+        actions.append(.scram(.begin(token: usesToken ? token : nil, binding)))
+    }
+
+    private var binding: LoginBinding {
+        switch channel {
+        case .tls(let exporter): .exporter(exporter)
+        case .plaintext: isWithoutTLS ? .notOffered : .none
+        }
+    }
+
+    /// A server that never spoke TLS may do without, unless its user says otherwise; what the login then says of it tells
+    /// a server that does speak it that somebody took it out.
+    mutating func notTLS(jitter: Double) {
+        guard phase == .opening else { return }
+        guard tlsUse == .whereOffered, !hasSeenTLS else {
+            let before = hasSeenTLS ? ", and did before" : ""
+            let text = "\(address.server) does not speak TLS\(before); somebody may be between you and the node"
+            return hasBeenOnline ? closed(text, jitter: jitter) : end(.protocolFault(text))
+        }
+        isWithoutTLS = true
+        phase = .offline
+        reconnectAt = now
+        let text = "\(address.server) does not speak TLS: whoever is on the way can read what is not sealed"
+        emit(.error(code: ClientFault.withoutTLS.rawValue, text: text, answering: nil))
     }
 
     mutating func scramDone(_ text: String) {
@@ -114,7 +137,7 @@ extension ClientMachine {
             // The next run asks for the password; with the token kept it never would.
             actions.append(.saveToken(nil))
             end(.loginRefused("the stored login is not valid any more; the next start asks for the password"))
-        case .loginRefused where !hasBeenOnline: end(.loginRefused(refusal.text))
+        case .loginRefused where !hasBeenOnline, .needsTLS where !hasBeenOnline: end(.loginRefused(refusal.text))
         case .unknownHost where !hasBeenOnline: end(.unknownHost(refusal.text))
         case .protocolVersion where !hasBeenOnline, .notPostroad where !hasBeenOnline:
             end(.protocolFault(refusal.text))
@@ -131,6 +154,10 @@ extension ClientMachine {
         if serverPin == nil, let key = pinCandidate {
             serverPin = key
             actions.append(.saveServerPin(key))
+        }
+        if channel != .plaintext, !hasSeenTLS {
+            hasSeenTLS = true
+            actions.append(.saveServerTLS)
         }
         token = welcome.token
         isTokenRefused = false

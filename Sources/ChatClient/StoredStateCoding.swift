@@ -7,6 +7,7 @@ extension StoredState {
     /// `now` is in milliseconds since 1970.
     init(reading store: ClientStore, server: ServerName, now: Int64) throws(StoreError) {
         serverPin = try store.serverKey(server)
+        hasSeenTLS = try store.hasSpokenTLS(server)
         token = try store.token()
         cursors = try store.allCursors()
         for conversation in cursors.keys {
@@ -92,6 +93,7 @@ extension ClientStore {
         case .savePins(let address, let keys):
             try replacePins(address, keys, at: now)
         case .saveServerPin(let key): try pinServer(server, key, at: now)
+        case .saveServerTLS: try saveTLS(of: server)
         case .saveToken(let token): try setToken(token)
         case .connect, .disconnect, .send, .verifyHello, .scram, .verifyKeys, .seal, .open, .file, .emit, .wake, .end:
             break

@@ -12,6 +12,9 @@ package struct ScramClientFirst: Sendable {
 
     enum Flag { case none, notOffered, exporter }
 
+    /// The client would have bound the channel, had it been offered.
+    package var sawNoBinding: Bool { flag == .notOffered }
+
     /// Parses `n,,n=user,r=nonce`, at most 2 KiB.
     package init(parsing text: String) throws(ScramFault) {
         let bytes = try ScramMessage.bytes(of: text)
@@ -47,14 +50,15 @@ package struct ScramServer: Sendable {
     private let binding: ScramBinding
     private var isOver = false
 
-    /// `exporter` is what this TLS connection exports (RFC 9266), nil on plain TCP; giving it means that
-    /// SCRAM-SHA-256-PLUS was offered, so that a client's `y` is a sign of tampering and refused.
+    /// `exporter` is what this TLS connection exports (RFC 9266), nil on plain TCP. Where `offersBinding`, because the
+    /// port offers TLS, a client's `y` is a sign of tampering and refused.
     package init(
-        answering first: ScramClientFirst, verifier: ScramVerifier, nonce: ScramNonce, exporter: [UInt8]?
+        answering first: ScramClientFirst, verifier: ScramVerifier, nonce: ScramNonce, exporter: [UInt8]?,
+        offersBinding: Bool
     ) throws(ScramFault) {
         switch (first.flag, exporter) {
         case (.none, _): binding = .none
-        case (.notOffered, nil): binding = .notOffered
+        case (.notOffered, nil) where !offersBinding: binding = .notOffered
         case (.exporter, let data?): binding = .exporter(data)
         // RFC 5802 §6: a server that offered binding must fail a client that says it saw no offer.
         case (.notOffered, _), (.exporter, nil): throw .bindingRefused

@@ -14,6 +14,8 @@ package struct LinkMachine: Sendable {
     package let dialled: ServerName?
     private let openBy: Instant
     private var phase = Phase.connecting
+    /// What it runs over; nil until it is open.
+    package private(set) var channel: LinkChannel?
     private var claimed: ServerName?
     /// The dialler sends `resume` right behind its proof, and the check of the proof takes a while.
     private var early: LinkMessage?
@@ -52,6 +54,7 @@ package struct LinkMachine: Sendable {
     ) -> [LinkStep] {
         guard case .connecting = phase else { return [] }
         heard(at: now)
+        self.channel = channel
         let opening = LinkOpening(identity: identity, dialled: dialled, channel: channel, nonce: nonce)
         phase = .opening(opening)
         return opening.begin()

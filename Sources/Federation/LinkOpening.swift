@@ -5,7 +5,7 @@ package import Wire
 package enum PeerTrust: Hashable, Sendable {
     /// Not in `setup.json`.
     case stranger
-    /// In `setup.json`, but not for plaintext.
+    /// In `setup.json`, but for TLS only, and this link is in plaintext.
     case needsTLS
     /// The one key that may prove the name.
     case key(IdentityKey)
@@ -165,7 +165,7 @@ package struct LinkOpening: Sendable {
         switch trust {
         case .stranger: throw Refusal(.unknownServer, "this node has no entry for that server; add one to setup.json")
         case .needsTLS:
-            throw Refusal(.needsTLS, "the entry for that server asks for TLS; write ws:// to allow plaintext")
+            throw Refusal(.needsTLS, "the entry for that server asks for TLS, and this link has none")
         case .key(let known) where known != key:
             throw Refusal(.keyChanged, "that server had another key; an administrator has to trust the new one")
         case .key, .firstUse: break
@@ -181,6 +181,6 @@ package struct LinkOpening: Sendable {
         let own = ownHello(to: hello.from)
         return LinkProof.transcript(
             signer: signer, dialler: role == .dialler ? own : hello, acceptor: role == .dialler ? hello : own,
-            transport: channel.transport, binding: channel.binding)
+            transport: channel.transport.rawValue, binding: channel.binding)
     }
 }

@@ -201,10 +201,12 @@ package struct Mesh: Sendable {
         var actions = actions
         var earliest: Instant?
         for name in names {
-            if let dialAt = peers[name]?.dialAt, dialAt <= now, isServing, let address = peers[name]?.setup.address {
+            if let peer = peers[name], let dialAt = peer.dialAt, dialAt <= now, isServing,
+                let address = peer.setup.address
+            {
                 let id = addLink(to: name, at: now)
                 peers[name]?.dialling = id
-                actions.append(.dial(id, name, address: address))
+                actions.append(.dial(id, name, address: address, peer.setup.transport))
             }
             actions += peers[name]?.tick(people, at: now) ?? []
             for deadline in deadlines(of: name) { earliest = min(earliest ?? deadline, deadline) }

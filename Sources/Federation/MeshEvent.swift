@@ -8,14 +8,20 @@ package struct PeerSetup: Hashable, Sendable {
     package let address: String?
     /// The key that `setup.json` names. It beats a pin.
     package let key: IdentityKey?
-    /// False where the entry asks for TLS: such a server is neither dialled nor accepted nor routed to in plaintext.
-    package let isDialable: Bool
+    /// How it is dialled.
+    package let transport: LinkTransport
+    /// A link to it is under TLS, whoever dialled.
+    package let requiresTLS: Bool
 
-    package init(name: ServerName, address: String?, key: IdentityKey? = nil, isDialable: Bool = true) {
+    package init(
+        name: ServerName, address: String?, key: IdentityKey? = nil, transport: LinkTransport = .tls,
+        requiresTLS: Bool = false
+    ) {
         self.name = name
         self.address = address
         self.key = key
-        self.isDialable = isDialable
+        self.transport = transport
+        self.requiresTLS = requiresTLS
     }
 }
 
@@ -26,19 +32,26 @@ package struct LinkID: Hashable, Comparable, Sendable {
     package static func < (left: LinkID, right: LinkID) -> Bool { left.value < right.value }
 }
 
+/// What is below the WebSocket of a link, as both sides sign it.
+package enum LinkTransport: String, Hashable, Sendable {
+    case plaintext = "ws"
+    case tls = "wss"
+}
+
 /// What a link runs over; both sides sign it.
 package struct LinkChannel: Hashable, Sendable {
-    /// `ws` or `wss`.
-    package let transport: String
-    /// The TLS exporter, or the word `plaintext`.
+    package let transport: LinkTransport
+    /// The TLS exporter (RFC 9266), or the word `plaintext`.
     package let binding: [UInt8]
 
-    package init(transport: String, binding: [UInt8]) {
+    private init(_ transport: LinkTransport, binding: [UInt8]) {
         self.transport = transport
         self.binding = binding
     }
 
-    package static let plaintext = LinkChannel(transport: "ws", binding: Array("plaintext".utf8))
+    package static let plaintext = LinkChannel(.plaintext, binding: Array("plaintext".utf8))
+
+    package static func tls(exporter: [UInt8]) -> LinkChannel { LinkChannel(.tls, binding: exporter) }
 }
 
 /// One of this node's own people as its peers are to see them.
@@ -144,7 +157,7 @@ package enum MeshEvent: Sendable {
 
 /// What the driver does, in the order given.
 package enum MeshAction: Hashable, Sendable {
-    case dial(LinkID, ServerName, address: String)
+    case dial(LinkID, ServerName, address: String, LinkTransport)
     case send(LinkID, LinkMessage)
     /// A WebSocket ping.
     case ping(LinkID)

@@ -30,7 +30,8 @@ extension Mesh {
         case .signed(let id, let signature):
             perform(links[id]?.signed(signature) ?? [], on: id, at: now, &random, &actions)
         case .verified(let id, let isGood):
-            let trust = links[id]?.peer.map(trust(in:)) ?? .stranger
+            let link = links[id]
+            let trust = link?.peer.map { self.trust(in: $0, over: link?.channel) } ?? .stranger
             do throws(Refusal) {
                 let steps = try links[id]?.verified(isGood, trust: trust) ?? []
                 perform(steps, on: id, at: now, &random, &actions)
@@ -44,7 +45,7 @@ extension Mesh {
         _ actions: inout [MeshAction]
     ) {
         var trust = PeerTrust.stranger
-        if case .hello(let hello) = message { trust = self.trust(in: hello.from) }
+        if case .hello(let hello) = message { trust = self.trust(in: hello.from, over: links[id]?.channel) }
         do throws(Refusal) {
             let steps = try links[id]?.receive(message, trust: trust, at: now) ?? []
             perform(steps, on: id, at: now, &random, &actions)
@@ -56,9 +57,9 @@ extension Mesh {
         }
     }
 
-    private func trust(in name: ServerName) -> PeerTrust {
+    private func trust(in name: ServerName, over channel: LinkChannel?) -> PeerTrust {
         guard let peer = peers[name] else { return .stranger }
-        guard peer.setup.isDialable else { return .needsTLS }
+        guard !peer.setup.requiresTLS || channel?.transport == .tls else { return .needsTLS }
         return peer.key.map { .key($0) } ?? .firstUse
     }
 

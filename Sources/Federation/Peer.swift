@@ -58,7 +58,7 @@ struct Peer: Sendable {
 
     /// When to dial; nil if there is no need or no way.
     var dialAt: Instant? {
-        guard link == nil, dialling == nil, setup.isDialable, setup.address != nil else { return nil }
+        guard link == nil, dialling == nil, setup.address != nil else { return nil }
         return backoff.notBefore ?? Instant(nanoseconds: .min)
     }
 

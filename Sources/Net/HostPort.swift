@@ -18,6 +18,9 @@ package struct HostPort: Hashable, Sendable, CustomStringConvertible {
         self.port = port
     }
 
+    /// The host if it is a name, nil if it is a numeric address.
+    package var name: String? { SocketAddress(host: host, port: port) == nil ? host : nil }
+
     package var description: String { host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)" }
 
     /// RFC 1035 §2.3.4: a name has at most 255 octets on the wire, which leaves 253 characters.

@@ -351,6 +351,7 @@ package final class Stream: EventSource {
     /// What the peer sent before it went, perhaps its reason, is delivered first.
     func sendFailed(errno number: Int32) {
         egress.removeAll()
+        security.dropOutput()
         if watched.contains(.input), number == EPIPE || number == ECONNRESET { receive(untilEnd: true) }
         close(.failure(errno: number))
     }

@@ -7,6 +7,9 @@ enum Security {
     case undecided(TLSContext, serverName: String?)
     case tls(TLSLayer)
 
+    /// Nothing can be sent any more.
+    func dropOutput() { if case .tls(let layer) = self { layer.dropOutput() } }
+
     /// Encrypted bytes that the system has not taken yet.
     var encryptedByteCount: Int { if case .tls(let layer) = self { layer.encryptedByteCount } else { 0 } }
 }
@@ -19,11 +22,18 @@ final class TLSLayer {
     private var sentCount = 0
     /// The peer has sent something.
     var hasReceived = false
+    private var isCut = false
 
     init(_ engine: TLSEngine) { self.engine = engine }
 
     var encryptedByteCount: Int { encrypted.count - sentCount }
-    var hasOutput: Bool { encryptedByteCount > 0 || engine.outputCount > 0 }
+    var hasOutput: Bool { !isCut && (encryptedByteCount > 0 || engine.outputCount > 0) }
+
+    func dropOutput() {
+        isCut = true
+        encrypted = []
+        sentCount = 0
+    }
 
     /// Encrypts from the queue as much as a stream sends at once. Returns how much was taken, nil if TLS is broken.
     func encrypt(from egress: EgressQueue) -> Int? {

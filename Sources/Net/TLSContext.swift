@@ -32,6 +32,11 @@ package final class TLSContext: @unchecked Sendable {
         return context
     }
 
+    /// Throws if the text of `issuers` cannot be used.
+    package static func check(_ issuers: TLSIssuers) throws(TLSFault) {
+        try issuers.install(in: TLSContext(.server).pointer)
+    }
+
     private init(_ role: Role) throws(TLSFault) {
         let method = role == .server ? TLS_server_method() : TLS_client_method()
         guard let pointer = SSL_CTX_new(method) else { throw .last(during: "setting up") }

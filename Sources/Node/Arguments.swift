@@ -5,6 +5,7 @@ package enum NodeCommand: Equatable, Sendable {
     case run(setup: String)
     case key(setup: String)
     case check(setup: String, isJSON: Bool)
+    case authority(AuthorityCommand)
     case help
     case version
 
@@ -13,10 +14,14 @@ package enum NodeCommand: Equatable, Sendable {
         ("run", "serve until SIGTERM; the default"),
         ("key", "print this server's key, which other servers may write into their setup; makes it if there is none"),
         ("check", "say what is wrong with the setup file, or what it means; makes nothing and listens nowhere"),
+        ("ca init", "make an authority of your own: ca.pem to be kept, ca-certificate.pem for nodes"),
+        ("ca issue server|client NAME", "let it issue a certificate with its key, NAME.pem, for a host or a user"),
     ]
     package static let options = [
         ("--setup FILE", "the setup file (default: setup.json)"),
         ("--json", "check prints one JSON object"),
+        ("--ca FILE", "ca: where the authority is (default: ca.pem)"),
+        ("--days N", "ca: how long the certificate is good (default: 3650)"),
         ("--help", "print this and stop"),
         ("--version", "print the version and stop"),
     ]
@@ -25,48 +30,43 @@ package enum NodeCommand: Equatable, Sendable {
 
     /// Throws what is wrong, in words for the person who typed it.
     package init(parsing arguments: [String]) throws(UsageError) {
-        var setup = "setup.json"
-        var verb: String?
-        var isJSON = false
-        var rest = arguments[...]
-        while let argument = rest.popFirst() {
-            switch argument {
-            case "--help", "-h":
-                self = .help
-                return
-            case "--version":
-                self = .version
-                return
-            case "--json": isJSON = true
-            case "--setup":
-                guard let file = rest.popFirst(), !file.isEmpty else { throw UsageError("--setup needs a file") }
-                setup = file
-            case let other where other.hasPrefix("--setup="): setup = String(other.dropFirst("--setup=".count))
-            case let other where other.hasPrefix("-"):
-                throw UsageError.unknown(other, among: ["--setup", "--json", "--help", "--version"])
-            default:
-                guard verb == nil else { throw UsageError("\"\(argument)\" is one word too many") }
-                verb = argument
-            }
+        let line = try ArgumentList(arguments)
+        if line.has("--help") || line.has("-h") {
+            self = .help
+            return
         }
-        guard !isJSON || verb == "check" else { throw UsageError("--json goes with check") }
-        switch verb ?? "run" {
-        case "run": self = .run(setup: setup)
-        case "key": self = .key(setup: setup)
-        case "check": self = .check(setup: setup, isJSON: isJSON)
-        case let other: throw UsageError.unknown(other, among: NodeCommand.verbs.map(\.0))
+        if line.has("--version") {
+            self = .version
+            return
+        }
+        let setup = line.value("--setup") ?? "setup.json"
+        let verb = line.words.first ?? "run"
+        switch verb {
+        case "run":
+            try line.allow(["--setup"], words: 0)
+            self = .run(setup: setup)
+        case "key":
+            try line.allow(["--setup"], words: 0)
+            self = .key(setup: setup)
+        case "check":
+            try line.allow(["--setup", "--json"], words: 0)
+            self = .check(setup: setup, isJSON: line.has("--json"))
+        case "ca": self = .authority(try AuthorityCommand(line))
+        default:
+            let known = NodeCommand.verbs.map { String($0.0.prefix { $0 != " " }) }
+            throw UsageError.unknown(verb, among: known)
         }
     }
 
     package static var helpText: String {
-        let commands = verbs.map { "  \($0.0.padded(to: 14))  \($0.1)\n" }.joined()
-        let options = options.map { "  \($0.0.padded(to: 14))  \($0.1)\n" }.joined()
-        let keys = SetupKey.allCases.map { key in
-            let standard = key.row.standard.map { " (default: \($0))" } ?? ""
-            return "  \(key.rawValue.padded(to: 21))  \(key.row.meaning)\(standard)\n"
-        }.joined()
+        let commands = columns(verbs)
+        let options = columns(options)
+        let keys = columns(
+            SetupKey.allCases.map { key in
+                (key.rawValue, key.row.meaning + (key.row.standard.map { " (default: \($0))" } ?? ""))
+            })
         return """
-            usage: postroad-node [run|key|check] [--setup FILE]
+            usage: postroad-node [COMMAND] [options]
 
             Runs one server of the Postroad chat network.
 
@@ -78,6 +78,56 @@ package enum NodeCommand: Equatable, Sendable {
             \(keys)
             exit codes: 0 ok, 1 failure, 2 usage, 78 bad configuration
             """
+    }
+
+    private static func columns(_ rows: [(String, String)]) -> String {
+        let width = rows.map(\.0.utf8.count).max() ?? 0
+        return rows.map { "  \($0.0.padded(to: width))  \($0.1)\n" }.joined()
+    }
+}
+
+/// The arguments, cut into words and options.
+struct ArgumentList {
+    private(set) var words: [String] = []
+    private var options: [String: String] = [:]
+
+    /// Those that a value follows.
+    private static let valued: Set = ["--setup", "--ca", "--days"]
+    private static let plain: Set = ["--json", "--help", "-h", "--version"]
+
+    init(_ arguments: [String]) throws(UsageError) {
+        var rest = arguments[...]
+        while let argument = rest.popFirst() {
+            guard argument.hasPrefix("-") else {
+                words.append(argument)
+                continue
+            }
+            let parts = argument.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
+            let name = String(parts[0])
+            var value = parts.count > 1 ? String(parts[1]) : nil
+            if ArgumentList.valued.contains(name) {
+                if value == nil { value = rest.popFirst() }
+                guard value?.isEmpty == false else { throw UsageError("\(name) needs a value") }
+            } else {
+                guard ArgumentList.plain.contains(argument) else {
+                    throw UsageError.unknown(name, among: ArgumentList.valued.union(ArgumentList.plain).sorted())
+                }
+            }
+            guard options.updateValue(value ?? "", forKey: name) == nil else {
+                throw UsageError("\(name) is there twice")
+            }
+        }
+    }
+
+    func has(_ option: String) -> Bool { options[option] != nil }
+    func value(_ option: String) -> String? { options[option] }
+
+    /// Refuses options that do not go with the command, and words beyond the `words` behind its own.
+    func allow(_ allowed: Set<String>, words count: Int) throws(UsageError) {
+        if let other = options.keys.filter({ !allowed.contains($0) }).min() {
+            throw UsageError("\(other) does not go with \(words.first ?? "run")")
+        }
+        if words.count > count + 1 { throw UsageError("\"\(SafeText(words[count + 1]))\" is one word too many") }
     }
 }
 

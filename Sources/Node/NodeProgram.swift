@@ -18,6 +18,7 @@ enum NodeProgram {
             case .version: Console.say("postroad-node \(NodeCommand.programVersion)")
             case .key(let file): return reporting { try printKey(file) }
             case .check(let file, let isJSON): return reporting { try check(file, isJSON: isJSON) }
+            case .authority(let command): return reporting { Console.say(try command.perform()) }
             case .run(let file): return reporting { try serve(file) }
             }
             return 0
@@ -34,6 +35,9 @@ enum NodeProgram {
         } catch let error as SetupError {
             Console.complain("error: \(SafeText(error.description))")
             return ExitCode.configuration
+        } catch let error as CommandFault {
+            Console.complain("error: \(SafeText(error.text))")
+            return ExitCode.failure
         } catch let error as StoreError {
             Console.complain("error: \(SafeText(error.text))\nhint: \(error.advice)")
             return ExitCode.failure
@@ -54,6 +58,7 @@ enum NodeProgram {
 
     private static func check(_ file: String, isJSON: Bool) throws {
         let setup = try readSetup(file)
+        try NodeTLS.check(setup)
         let folder = SetupFolder(at: setup.dataFolder)
         let summary = SetupSummary(setup, file: file, folder: folder)
         Console.say(isJSON ? summary.json : summary.words)
@@ -63,7 +68,7 @@ enum NodeProgram {
     }
 
     private static func serve(_ file: String) throws {
-        let signals: [Signal] = [.terminate, .interrupt, .user1]
+        let signals: [Signal] = [.terminate, .interrupt, .user1, .hangUp]
         SignalSource.block(signals)
         let setup = try readSetup(file)
         let log = Log()
@@ -72,6 +77,7 @@ enum NodeProgram {
         )
         let folder = try PrivateFolder(path: setup.dataFolder)
         let identity = try ServerIdentity(in: folder)
+        let tls = try NodeTLS(setup, own: folder)
         let epoch = Epoch(UInt64.random(in: .min ... .max))
         try EventLoop.run { loop in
             let store = try opening("node.db", in: folder) { path throws(StoreError) in
@@ -85,9 +91,13 @@ enum NodeProgram {
                     try SpoolStore(path: path, limits: setup.files.limits)
                 })
             _ = try SignalSource(loop: loop, signals: signals) { signal in
-                if signal == .user1 { node.writeCounts() } else { node.drain() }
+                switch signal {
+                case .user1: node.writeCounts()
+                case .hangUp: node.readCertificates { try NodeTLS(setup, own: folder) }
+                default: node.drain()
+                }
             }
-            try node.start(stored: stored, clientAddress: addresses.0, linkAddress: addresses.1)
+            try node.start(stored: stored, tls: tls, clientAddress: addresses.0, linkAddress: addresses.1)
         }
     }
 

@@ -1,3 +1,4 @@
+package import Federation
 import Net
 package import Wire
 
@@ -31,6 +32,7 @@ package struct Setup: Sendable {
     package let passwordIterations: Int
     /// Plaintext links from other machines are accepted only where this is true.
     package let allowsPlaintextLinks: Bool
+    package let tls: TLS
     /// What the file sets; the rest has its default.
     package let keysSet: Set<SetupKey>
     package let files: Files
@@ -47,8 +49,10 @@ package struct Setup: Sendable {
         /// Where to dial, `host:port`; nil for a server that only dials us.
         package let address: String?
         package let key: IdentityKey?
-        /// True where the entry asks for TLS, which this version does not speak: such a server is not dialled.
-        package let needsTLS: Bool
+        /// How it is dialled: under TLS unless the entry says `ws://`.
+        package let transport: LinkTransport
+        /// True where the entry says `wss://`: then plaintext is refused, whoever dialled.
+        package let requiresTLS: Bool
     }
 
     package static let defaultClientAddress = "127.0.0.1:5001"
@@ -76,13 +80,9 @@ package struct Setup: Sendable {
         clientAddress = try reader.address(
             SetupKey.clientAddress.rawValue, default: Setup.defaultClientAddress)
         linkAddress = try reader.address(SetupKey.linkAddress.rawValue, default: Setup.defaultLinkAddress)
-        let data = try reader.read(SetupKey.data.rawValue) { object throws(Refusal) in
-            let path = try object.optionalString(SetupKey.data.rawValue, bytesMax: 1024) ?? Setup.defaultData
-            // The system would take what stands before it for the whole path.
-            guard !path.utf8.contains(0) else { throw Refusal(.badValue, "\"data\" holds a zero character") }
-            return path
-        }
-        dataFolder = data.hasPrefix("/") ? data : Setup.folder(of: file) + "/" + data
+        let data = try reader.path(SetupKey.data.rawValue) ?? Setup.defaultData
+        dataFolder = Setup.path(data, beside: file)
+        tls = try TLS(reader, file: file)
         let iterations = try reader.read(SetupKey.passwordIterations.rawValue) { object throws(Refusal) in
             try object.optionalInteger(SetupKey.passwordIterations.rawValue, in: Setup.iterations)
         }
@@ -130,6 +130,11 @@ package struct Setup: Sendable {
             }
             return address.user
         } catch { throw Refusal(.badAddress, "\"\(name)\": \(error.text)") }
+    }
+
+    /// A relative path in a setup file is meant beside it.
+    static func path(_ path: String, beside file: String) -> String {
+        path.hasPrefix("/") ? path : folder(of: file) + "/" + path
     }
 
     private static func folder(of file: String) -> String {

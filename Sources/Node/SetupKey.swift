@@ -11,6 +11,9 @@ package enum SetupKey: String, CaseIterable, Sendable {
     case data = "data"
     case passwordIterations = "password_iterations"
     case allowsPlaintextLinks = "allow_plaintext_links"
+    case requiresClientTLS = "require_client_tls"
+    case certificate = "certificate"
+    case clientIssuers = "client_certificate_issuers"
     case fileBytesMax = "file_bytes_max"
     case spoolBytesMax = "spool_bytes_max"
     case spoolAccountBytesMax = "spool_account_bytes_max"
@@ -39,6 +42,17 @@ package enum SetupKey: String, CaseIterable, Sendable {
                 "cost of a password guess, \(Setup.iterations.lowerBound) to \(Setup.iterations.upperBound)"
             )
         case .allowsPlaintextLinks: ("false", "take plaintext links from other machines too")
+        case .requiresClientTLS: ("false", "refuse clients that do not speak TLS")
+        case .certificate:
+            (
+                "\(Setup.TLS.ownFile) in the data folder, made at the first start",
+                "file with the certificate of this node and its key in PEM; read again on SIGHUP"
+            )
+        case .clientIssuers:
+            (
+                "none",
+                "file with certificates in PEM: clients must show a certificate that one of these issued for their user"
+            )
         case .fileBytesMax:
             (
                 String(Setup.Files.defaultBytesMax),
@@ -62,7 +76,7 @@ package enum PeerKey: String, CaseIterable, Sendable {
 
     package var meaning: String {
         switch self {
-        case .address: "where to dial it, HOST:PORT or ws://HOST:PORT; without one it only dials us"
+        case .address: "where to dial it, HOST:PORT, wss://HOST:PORT or ws://HOST:PORT; without one it only dials us"
         case .key: "the key that it must prove, as postroad-node key prints it there; without one the first is pinned"
         }
     }

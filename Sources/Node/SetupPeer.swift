@@ -1,3 +1,4 @@
+import Federation
 import Net
 import Wire
 
@@ -25,7 +26,14 @@ extension Setup.PeerEntry {
             key = nil
         }
         address = target?.host.description
-        needsTLS = target?.needsTLS ?? false
+        transport = target?.transport ?? .tls
+        requiresTLS = target?.requiresTLS ?? false
+    }
+
+    /// Dialled on this machine only.
+    package var isLoopback: Bool {
+        guard let address, let target = try? HostPort(parsing: address) else { return false }
+        return target.host == "localhost" || SocketAddress(host: target.host, port: target.port)?.isLoopback == true
     }
 
     private static func serverName(_ name: String, local: ServerName) throws(Refusal) -> ServerName {
@@ -51,21 +59,19 @@ extension Setup.PeerEntry {
 /// Where an entry says that its server is dialled, and how.
 private struct Target {
     let host: HostPort
-    let needsTLS: Bool
+    let transport: LinkTransport
+    let requiresTLS: Bool
 
     /// A host name has at most 253 bytes.
     static let bytesMax = 512
 
     init(_ text: String, named name: String) throws(Refusal) {
-        let isPlain = text.hasPrefix("ws://")
-        let isTLS = text.hasPrefix("wss://")
-        var rest = text.dropFirst(isPlain ? 5 : isTLS ? 6 : 0)
+        transport = text.hasPrefix("ws://") ? .plaintext : .tls
+        requiresTLS = text.hasPrefix("wss://")
+        var rest = text.dropFirst(transport == .plaintext ? 5 : requiresTLS ? 6 : 0)
         if rest.hasSuffix("/") { rest = rest.dropLast() }
         do throws(NetError) {
             host = try HostPort(parsing: String(rest), defaultPort: 5555)
         } catch { throw Refusal(.badValue, "\"\(name)\": \(error)") }
-        let isLoopback =
-            host.host == "localhost" || SocketAddress(host: host.host, port: host.port)?.isLoopback == true
-        needsTLS = isTLS || !(isPlain || isLoopback)
     }
 }

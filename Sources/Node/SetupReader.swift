@@ -64,6 +64,18 @@ struct SetupReader {
         return SetupReader(entry, within: self, prefix: "\"\(name)\": ")
     }
 
+    /// nil if it is not there.
+    func path(_ name: String) throws(SetupError) -> String? {
+        try read(name) { object throws(Refusal) in
+            guard let path = try object.optionalString(name, bytesMax: SetupReader.pathBytesMax) else { return nil }
+            // The system would take what stands before it for the whole path.
+            guard !path.utf8.contains(0) else { throw Refusal(.badValue, "\"\(name)\" holds a zero character") }
+            return path
+        }
+    }
+
+    private static let pathBytesMax = 1024
+
     func address(_ name: String, default standard: String) throws(SetupError) -> String {
         try read(name) { object throws(Refusal) in
             let text = try object.optionalString(name, bytesMax: 256) ?? standard

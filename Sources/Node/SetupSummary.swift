@@ -1,4 +1,5 @@
 import Crypto
+import Federation
 import Wire
 
 /// What `check` says of a setup file that is right: a row for each key, in words or as JSON. Never a password.
@@ -39,6 +40,12 @@ package struct SetupSummary: Sendable {
         case .allowsPlaintextLinks:
             setup.allowsPlaintextLinks
                 ? "true: other machines may link in plaintext" : "false: only this machine may link in plaintext"
+        case .requiresClientTLS:
+            setup.tls.requiresClientTLS ? "true: clients in plaintext are refused" : "false: clients may do without TLS"
+        case .certificate: setup.tls.certificatePath ?? "\(Setup.TLS.ownFile) in the data folder"
+        case .clientIssuers:
+            setup.tls.clientIssuersPath.map { "\($0): clients must show a certificate of these" }
+                ?? "no certificates are asked of clients"
         case .fileBytesMax: setup.files.bytesMax == 0 ? "0: no files are taken" : String(setup.files.bytesMax)
         case .spoolBytesMax: String(setup.files.spoolBytesMax)
         case .spoolAccountBytesMax: String(setup.files.accountBytesMax)
@@ -49,10 +56,8 @@ package struct SetupSummary: Sendable {
     private static func words(of peer: Setup.PeerEntry) -> String {
         let key = peer.key.map { "it must prove \($0.text)" }
         guard let address = peer.address else { return "not dialled: no address; it dials us, and \(key ?? "")" }
-        guard !peer.needsTLS else {
-            return "not dialled: needs-tls, which this version does not speak; say ws://\(address) to link in plaintext"
-        }
-        return "dialled at \(address) in plaintext; \(key ?? "the first key that it proves is pinned")"
+        let how = peer.transport == .tls ? "under TLS" : "in plaintext"
+        return "dialled at \(address) \(how); \(key ?? "the first key that it proves is pinned")"
     }
 
     fileprivate static func count(_ count: Int, _ one: String, _ many: String) -> String {
@@ -88,6 +93,10 @@ package struct SetupSummary: Sendable {
         case .data: writer.object(key.rawValue) { folder.write(setup.dataFolder, to: &$0) }
         case .passwordIterations: writer.member(key.rawValue, Int64(setup.passwordIterations))
         case .allowsPlaintextLinks: writer.member(key.rawValue, setup.allowsPlaintextLinks)
+        case .requiresClientTLS: writer.member(key.rawValue, setup.tls.requiresClientTLS)
+        case .certificate: if let path = setup.tls.certificatePath { writer.member(key.rawValue, SafeText(path).text) }
+        case .clientIssuers:
+            if let path = setup.tls.clientIssuersPath { writer.member(key.rawValue, SafeText(path).text) }
         case .fileBytesMax: writer.member(key.rawValue, setup.files.bytesMax)
         case .spoolBytesMax: writer.member(key.rawValue, setup.files.spoolBytesMax)
         case .spoolAccountBytesMax: writer.member(key.rawValue, setup.files.accountBytesMax)
@@ -99,9 +108,9 @@ package struct SetupSummary: Sendable {
         writer.member("server", peer.name.text)
         if let address = peer.address { writer.member("address", address) }
         if let key = peer.key { writer.member("key", key.text) }
-        writer.member("dialled", peer.address != nil && !peer.needsTLS)
+        writer.member("dialled", peer.address != nil)
         if peer.address == nil { writer.member("reason", "no-address") }
-        if peer.needsTLS { writer.member("reason", Refusal.Code.needsTLS.rawValue) }
+        writer.member("transport", peer.transport.rawValue)
     }
 }
 

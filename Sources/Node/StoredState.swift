@@ -32,7 +32,8 @@ extension Hub {
                 last: stream?.last ?? 0, received: stream?.inbound)
         }
         let peers = setup.peers.map {
-            PeerSetup(name: $0.name, address: $0.address, key: $0.key, isDialable: !$0.needsTLS)
+            PeerSetup(
+                name: $0.name, address: $0.address, key: $0.key, transport: $0.transport, requiresTLS: $0.requiresTLS)
         }
         let mesh = Mesh(
             identity: LinkIdentity(name: setup.serverName, key: key), epoch: stored.streams.epoch, peers: peers,

@@ -1,6 +1,7 @@
 extension Schema {
     /// The database of one person's profile at a client. Conversations and addresses are stored as their texts.
-    package static let client = Schema(applicationID: 0x5052_4331, steps: [clientStep1, clientStep2, clientStep3])
+    package static let client = Schema(
+        applicationID: 0x5052_4331, steps: [clientStep1, clientStep2, clientStep3, clientStep4])
 
     private static let clientStep1 = """
         CREATE TABLE pending (
@@ -46,4 +47,7 @@ extension Schema {
         ) STRICT;
         DELETE FROM value WHERE key = 'pinned-addresses';
         """
+
+    /// A server that has spoken TLS once is never talked to without.
+    private static let clientStep4 = "ALTER TABLE server ADD COLUMN has_spoken_tls INTEGER NOT NULL DEFAULT 0"
 }

@@ -56,7 +56,22 @@ extension ClientStore {
     }
 
     package func pinServer(_ name: ServerName, _ key: IdentityKey, at: Int64) throws(StoreError) {
-        try database.run("INSERT OR REPLACE INTO server VALUES (?, ?, ?)", name.text, key.bytes, at)
+        try database.run(
+            """
+            INSERT INTO server (name, key, pinned_at) VALUES (?1, ?2, ?3)
+            ON CONFLICT (name) DO UPDATE SET key = ?2, pinned_at = ?3
+            """, name.text, key.bytes, at)
+    }
+
+    /// Whether a pinned server has ever spoken TLS.
+    package func hasSpokenTLS(_ name: ServerName) throws(StoreError) -> Bool {
+        try database.first("SELECT has_spoken_tls FROM server WHERE name = ?", name.text) { $0.integer(0) != 0 }
+            ?? false
+    }
+
+    /// Of a server that is pinned.
+    package func saveTLS(of name: ServerName) throws(StoreError) {
+        try database.run("UPDATE server SET has_spoken_tls = 1 WHERE name = ?", name.text)
     }
 
     package func token() throws(StoreError) -> ResumeToken? {

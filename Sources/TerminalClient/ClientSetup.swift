@@ -1,14 +1,17 @@
-package import Net
+package import ChatClient
+import Net
 package import Wire
 
 /// `client_setup.json`: where nodes are, and who one usually is.
 package struct ClientSetup: Equatable, Sendable {
     /// For every server that `servers` does not name.
-    package private(set) var server: HostPort?
-    package private(set) var servers: [ServerName: HostPort] = [:]
+    package private(set) var server: NodeTarget?
+    package private(set) var servers: [ServerName: NodeTarget] = [:]
     package private(set) var user: Address?
     /// The folder for accepted files; it may begin with `~/`.
     package private(set) var downloads: String?
+    /// A file with a certificate and its key; it may begin with `~/`.
+    package private(set) var certificate: String?
 
     package init() {}
 
@@ -30,16 +33,16 @@ package struct ClientSetup: Equatable, Sendable {
         }
     }
 
-    private enum Key: String, CaseIterable { case serverIP = "server_ip", servers, user, downloads }
+    private enum Key: String, CaseIterable { case serverIP = "server_ip", servers, user, downloads, certificate }
 
     private mutating func take(_ name: String, from object: JSONObject) throws(Refusal) {
         switch Key(rawValue: name) {
         case .serverIP:
-            if let text = try object.optionalString(name) { server = try ClientSetup.hostPort(text, name) }
+            if let text = try object.optionalString(name) { server = try ClientSetup.target(text, name) }
         case .servers:
             guard let table = try object.optionalObject(name) else { return }
             for (server, _) in table.names {
-                let target = try ClientSetup.hostPort(try table.string(server), server)
+                let target = try ClientSetup.target(try table.string(server), server)
                 do throws(AddressError) { servers[try ServerName(server)] = target } catch {
                     throw Refusal(.badAddress, "\"\(SafeText(server))\" in \"servers\": \(error.text)")
                 }
@@ -49,26 +52,30 @@ package struct ClientSetup: Equatable, Sendable {
             do throws(AddressError) { user = try Address(typed: text) } catch {
                 throw Refusal(.badAddress, "\"user\": \(error.text)")
             }
-        case .downloads:
-            guard let text = try object.optionalString(name) else { return }
-            guard text.hasPrefix("/") || text.hasPrefix("~/") else {
-                throw Refusal(.badValue, "\"downloads\" must be a path that begins with / or ~/")
-            }
-            downloads = text
+        case .downloads: downloads = try ClientSetup.path(name, object)
+        case .certificate: certificate = try ClientSetup.path(name, object)
         case nil: break
         }
     }
 
-    private static func hostPort(_ text: String, _ name: String) throws(Refusal) -> HostPort {
-        do { return try HostPort(parsing: text, defaultPort: defaultPort) } catch {
+    private static func path(_ name: String, _ object: JSONObject) throws(Refusal) -> String? {
+        guard let text = try object.optionalString(name) else { return nil }
+        guard text.hasPrefix("/") || text.hasPrefix("~/") else {
+            throw Refusal(.badValue, "\"\(name)\" must be a path that begins with / or ~/")
+        }
+        return text
+    }
+
+    private static func target(_ text: String, _ name: String) throws(Refusal) -> NodeTarget {
+        do throws(NetError) { return try NodeTarget(parsing: text) } catch {
             throw Refusal(.badAddress, "\"\(SafeText(name))\": \(SafeText(error.description))")
         }
     }
 
     /// Where the node of `name` is. `chosen` is what the command line says.
-    package func target(for name: ServerName, chosen: String?) throws(StartFault) -> HostPort {
+    package func target(for name: ServerName, chosen: String?) throws(StartFault) -> NodeTarget {
         if let chosen {
-            do { return try HostPort(parsing: chosen, defaultPort: ClientSetup.defaultPort) } catch {
+            do throws(NetError) { return try NodeTarget(parsing: chosen) } catch {
                 throw StartFault(.usage, "--server: \(SafeText(error.description))")
             }
         }
@@ -80,9 +87,6 @@ package struct ClientSetup: Equatable, Sendable {
         }
         return target
     }
-
-    /// Of nodes, for clients.
-    package static let defaultPort: UInt16 = 5001
 
     /// For words that point into a file.
     private struct Place {

@@ -3,6 +3,7 @@ package enum Option: String, CaseIterable, Sendable {
     case setup = "--setup"
     case server = "--server"
     case passwordFile = "--password-file"
+    case certificate = "--certificate"
     case profile = "--profile"
     case line = "--line"
     case json = "--json"
@@ -15,7 +16,7 @@ package enum Option: String, CaseIterable, Sendable {
     /// What stands for the value in the help; nil if the option takes none.
     package var placeholder: String? {
         switch self {
-        case .setup, .passwordFile: "FILE"
+        case .setup, .passwordFile, .certificate: "FILE"
         case .server: "HOST:PORT"
         case .profile: "NAME"
         case .wait: "STATE"
@@ -28,8 +29,10 @@ package enum Option: String, CaseIterable, Sendable {
     package var summary: String {
         switch self {
         case .setup: "read this file instead of client_setup.json"
-        case .server: "connect here, whatever the setup says (port 5001 if none is given)"
+        case .server:
+            "connect here, whatever the setup says (port 5001 if none is given); tls:// or tcp:// may stand before"
         case .passwordFile: "read the password from the first line of this file"
+        case .certificate: "show this certificate, in PEM with its key, to a node that asks for one"
         case .profile: "be another device of the same account, beside a client that runs"
         case .line: "lines for people; the default"
         case .json: "commands and events, or what a verb prints, as lines of JSON"
@@ -67,7 +70,8 @@ extension Options {
             \(indented(CommandHelp.columns(options)))
 
             The password is taken from --password-file, from POSTROAD_PASSWORD, or asked for on the terminal; after the
-            first login it is not needed. client_setup.json holds "server_ip", "servers", "user" and "downloads".
+            first login it is not needed. client_setup.json holds "server_ip", "servers", "user",
+            "downloads" and "certificate".
 
             With --json and no verb, commands are read from standard input, one object a line:
             \(indented(CommandHelp.json))

@@ -19,6 +19,7 @@ package struct Options: Equatable, Sendable {
     /// Another device of the same account.
     package var profile: UserName?
     package var passwordPath: String?
+    package var certificatePath: String?
     package var wait = Wait.accepted
     package var count = CommandTable.historyCountDefault
     package var timeoutSeconds = 30
@@ -107,6 +108,7 @@ package struct Options: Equatable, Sendable {
                 throw StartFault(.usage, "--profile \(SafeText(value)): \(error.text)")
             }
         case .passwordFile: passwordPath = value
+        case .certificate: certificatePath = value
         case .wait:
             guard let state = Wait(rawValue: value) else {
                 throw StartFault(.usage, "--wait is for \(Wait.allCases.map(\.rawValue).joined(separator: " or "))")

@@ -43,7 +43,8 @@ enum Program {
         let given = try PasswordSource.given(path: options.passwordPath)
         let profile = try openProfile(of: address, options.profile)
         let plan = Plan(
-            target: target, downloads: DownloadFolder(chosen: setup.downloads, environment: variable), options: options,
+            target: target, tls: try context(showing: options.certificatePath ?? setup.certificate),
+            downloads: DownloadFolder(chosen: setup.downloads, environment: variable), options: options,
             text: text)
         switch given {
         case .password(let bytes): return try serve(profile, plan, password: bytes)
@@ -61,11 +62,25 @@ enum Program {
     }
 
     private struct Plan {
-        let target: HostPort
+        let target: NodeTarget
+        let tls: TLSContext
         let downloads: DownloadFolder
         let options: Options
         /// What `send` sends.
         let text: String
+    }
+
+    /// - Parameter path: of a certificate; nil if none is shown.
+    private static func context(showing path: String?) throws(StartFault) -> TLSContext {
+        var identity: TLSIdentity?
+        if let path = path.map({ DownloadFolder.expand($0, home: variable("HOME")) }) {
+            let read = try StartFault.reading(path, bytesMax: certificateBytesMax, .failure)
+            guard let pem = read else { throw StartFault(.failure, "\(path): there is no such file") }
+            identity = TLSIdentity(pem: pem)
+        }
+        do throws(TLSFault) { return try .client(identity: identity) } catch {
+            throw StartFault(.failure, "\(path ?? "TLS"): \(error.text)")
+        }
     }
 
     private static func textOfVerb(_ verb: Verb?) throws(StartFault) -> TextInput.Answer {
@@ -83,7 +98,8 @@ enum Program {
         var session: Session?
         try EventLoop.run { loop in
             let made = try Session(
-                loop: loop, profile: profile, target: plan.target, password: &password, downloads: plan.downloads,
+                loop: loop, profile: profile, target: plan.target, tls: plan.tls, password: &password,
+                downloads: plan.downloads,
                 isReading: plan.options.verb.map { $0 == .tail } ?? true, face: face(for: plan, profile)
             ) { code in
                 status = code
@@ -144,6 +160,8 @@ enum Program {
 
     private static func variable(_ name: String) -> String? { getenv(name).map { String(cString: $0) } }
 
+    /// A chain with RSA keys takes a few KiB.
+    private static let certificateBytesMax = 256 << 10
     /// Thousands of servers fit.
     private static let setupBytesMax = 1 << 20
 }

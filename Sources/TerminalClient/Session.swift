@@ -27,7 +27,8 @@ final class Session {
     /// `isReading` is false for a run that shows no messages: they stay unread. `finished` is called once with the exit
     /// status; the loop can be stopped then.
     init(
-        loop: EventLoop, profile: Profile, target: HostPort, password: inout [UInt8]?, downloads: DownloadFolder,
+        loop: EventLoop, profile: Profile, target: NodeTarget, tls: TLSContext, password: inout [UInt8]?,
+        downloads: DownloadFolder,
         isReading: Bool, face: any Face, finished: @escaping (Int32) -> Void
     ) throws(NetError) {
         self.loop = loop
@@ -35,7 +36,7 @@ final class Session {
         self.finished = finished
         let link = Link()
         driver = try ClientDriver(
-            loop: loop, profile: profile, target: target, password: &password, downloadsPath: downloads.path,
+            loop: loop, profile: profile, target: target, tls: tls, password: &password, downloadsPath: downloads.path,
             onEvents: { link.session?.tell($0) ?? false }, onEnd: { link.session?.ended($0) })
         driver.isReading = isReading
         link.session = self

@@ -164,14 +164,15 @@ package enum LinkProof {
 
 /// What a node signs to prove its name to a client.
 package enum ClientHello {
-    package static func transcript(server: ServerName, nonce: [UInt8], transport: String, binding: [UInt8]) -> [UInt8] {
+    /// - Parameter exporter: of the TLS connection (`tls-exporter`, RFC 9266); nil on plain TCP.
+    package static func transcript(server: ServerName, nonce: [UInt8], exporter: [UInt8]?) -> [UInt8] {
         var transcript: [UInt8] = []
         transcript.appendField("postroad-client-hello")
         transcript.appendField("1")
-        transcript.appendField(transport)
+        transcript.appendField(exporter == nil ? "tcp" : "tls")
         transcript.appendField(server.text)
         transcript.appendField(nonce)
-        transcript.appendField(binding)
+        transcript.appendField(exporter ?? Array("plaintext".utf8))
         return transcript
     }
 }

@@ -6,7 +6,7 @@ import Wire
 @Suite struct ConnectionTests {
     @Test func logsInAndAsksForWhatItNeeds() {
         var play = Play()
-        #expect(play.actions.contains(.connect))
+        #expect(play.actions.contains(.connect(usesTLS: true)))
         play.login()
         #expect(
             play.sent.map(\.tag) == ["hello", "login", "response", "publish", "who", "ping", "keys"])
@@ -136,13 +136,13 @@ import Wire
         play.give(.closed(reason: "cut"))
         play.advance(by: .zero)
         play.hello()
-        #expect(play.actions.contains(.scram(.begin(token: play.token))))
+        #expect(play.actions.contains(.scram(.begin(token: play.token, .none))))
         play.give(.line(isClosing ? .closing(refusal, retrySeconds: nil) : .refused(refusal, ref: nil, id: nil)))
         #expect(play.end == nil)
         play.advance(by: .seconds(2))
         let before = play.actions.count
         play.hello()
-        #expect(play.actions[before...].contains(.scram(.begin(token: nil))))
+        #expect(play.actions[before...].contains(.scram(.begin(token: nil, .none))))
     }
 
     @Test func aWrongPasswordEndsTheClientAsSuch() {
@@ -157,7 +157,7 @@ import Wire
         stored.token = ResumeToken(id: [5], secret: [6])
         var play = Play(stored, hasPassword: false)
         play.hello()
-        #expect(play.actions.contains(.scram(.begin(token: stored.token))))
+        #expect(play.actions.contains(.scram(.begin(token: stored.token, .none))))
         play.give(.line(.refused(Refusal(.loginRefused, "old"), ref: nil, id: nil)))
         #expect(play.actions.contains(.saveToken(nil)))
         guard case .loginRefused = play.end else {
@@ -171,7 +171,7 @@ import Wire
         stored.token = ResumeToken(id: [5], secret: [6])
         var play = Play(stored)
         play.hello()
-        #expect(play.actions.contains(.scram(.begin(token: nil))))
+        #expect(play.actions.contains(.scram(.begin(token: nil, .none))))
     }
 
     @Test func reconnectsAtOnceThenEverMoreSlowly() {

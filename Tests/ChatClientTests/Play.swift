@@ -88,8 +88,8 @@ struct Play {
     var sizes: [String: Int64] = [:]
     private var jobs: [Int64: (bytes: Int64, path: String, count: Int64)] = [:]
 
-    init(_ stored: StoredState = StoredState(), hasPassword: Bool = true) {
-        machine = ClientMachine(address: alice, device: key(alice), hasPassword: hasPassword)
+    init(_ stored: StoredState = StoredState(), hasPassword: Bool = true, tlsUse: TLSUse = .whereOffered) {
+        machine = ClientMachine(address: alice, device: key(alice), hasPassword: hasPassword, tlsUse: tlsUse)
         give(.started(stored))
     }
 
@@ -182,8 +182,8 @@ struct Play {
         now = end
     }
 
-    mutating func hello(_ serverKey: UInt8 = 9) {
-        give(.opened(nonce: [1]))
+    mutating func hello(_ serverKey: UInt8 = 9, over channel: ClientChannel = .plaintext) {
+        give(.opened(nonce: [1], channel))
         guard let key = IdentityKey(bytes: [UInt8](repeating: serverKey, count: 32)) else { return }
         give(.line(.hello(version: 1, server: alice.server, key: key, signature: [])))
         give(.line(.challenge(data: "challenge")))

@@ -26,11 +26,11 @@ import Testing
 
     static func server(
         first: String = clientFirst, verifier: ScramVerifier? = nil, nonce: String = serverNonce,
-        exporter: [UInt8]? = nil
+        exporter: [UInt8]? = nil, offersBinding: Bool? = nil
     ) throws -> ScramServer {
         try ScramServer(
             answering: ScramClientFirst(parsing: first), verifier: verifier ?? Self.verifier.get(),
-            nonce: ScramNonce(text: nonce), exporter: exporter)
+            nonce: ScramNonce(text: nonce), exporter: exporter, offersBinding: offersBinding ?? (exporter != nil))
     }
 
     /// RFC 7677 §3.
@@ -53,7 +53,8 @@ import Testing
         let verifier = try ScramVerifier(password: Secret(text: token), salt: salt, iterations: 1)
         var client = try Self.client(password: token, iterationsMin: 1)
         var server = try ScramServer(
-            answering: ScramClientFirst(parsing: client.first), verifier: verifier, nonce: .random(), exporter: nil)
+            answering: ScramClientFirst(parsing: client.first), verifier: verifier, nonce: .random(), exporter: nil,
+            offersBinding: false)
         try client.check(server.receive(client.answer(server.challenge)))
     }
 
@@ -85,6 +86,9 @@ import Testing
         var client = try Self.client(binding: .notOffered)
         #expect(client.first.utf8.starts(with: "y,,".utf8))
         #expect(throws: ScramFault.bindingRefused) { try Self.server(first: client.first, exporter: [1]) }
+        // On plain TCP, at a port that speaks TLS, too.
+        #expect(throws: ScramFault.bindingRefused) { try Self.server(first: client.first, offersBinding: true) }
+        #expect(try ScramClientFirst(parsing: client.first).sawNoBinding)
         var server = try Self.server(first: client.first)
         try client.check(server.receive(client.answer(server.challenge)))
         // The attacker turns "y" into "n" to hide it: the header is under the proof.

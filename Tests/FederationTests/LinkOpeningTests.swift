@@ -204,15 +204,15 @@ private func change(
     }
 
     @Test func aProofIsBoundToTheChannel() {
-        let tls = LinkChannel(transport: "wss", binding: [UInt8](repeating: 5, count: 32))
-        let other = LinkChannel(transport: "wss", binding: [UInt8](repeating: 6, count: 32))
+        let tls = LinkChannel.tls(exporter: [UInt8](repeating: 5, count: 32))
+        let other = LinkChannel.tls(exporter: [UInt8](repeating: 6, count: 32))
         for (left, right) in [(tls, other), (tls, .plaintext), (.plaintext, tls)] {
             let outcome = play(
                 Side("north", dials: "south", channel: left, nonce: 1), Side("south", channel: right, nonce: 2))
             #expect(outcome.dialler?.code == .proofFailed)
             #expect(!outcome.acceptorIsProven && !outcome.diallerIsProven)
         }
-        let transport = LinkChannel(transport: "wss", binding: LinkChannel.plaintext.binding)
+        let transport = LinkChannel.tls(exporter: LinkChannel.plaintext.binding)
         #expect(play(north(), Side("south", channel: transport, nonce: 2)).dialler?.code == .proofFailed)
     }
 

@@ -97,7 +97,7 @@ final class MeshBench {
 }
 
 extension [MeshAction] {
-    var dialled: [LinkID] { compactMap { if case .dial(let id, _, _) = $0 { id } else { nil } } }
+    var dialled: [LinkID] { compactMap { if case .dial(let id, _, _, _) = $0 { id } else { nil } } }
     var wakes: [Instant] { compactMap { if case .wake(let instant) = $0 { instant } else { nil } } }
     var notes: [MeshNote] { compactMap { if case .note(let note) = $0 { note } else { nil } } }
 

@@ -11,7 +11,7 @@ private let north = server("north")
     @Test func dialsWhatItCanAndPinsTheFirstKey() throws {
         let bench = MeshBench(peers: [
             PeerSetup(name: north, address: "north:1"), PeerSetup(name: server("west"), address: nil),
-            PeerSetup(name: server("tls"), address: "tls:1", isDialable: false),
+            PeerSetup(name: server("plain"), address: nil),
             PeerSetup(name: server("south"), address: "south:1"),
         ])
         let dialled = bench.feed(.started).dialled

@@ -254,7 +254,7 @@ struct World {
     private mutating func perform(_ action: MeshAction, of name: ServerName) {
         guard let node = nodes[name] else { return }
         switch action {
-        case .dial(let id, let peer, _):
+        case .dial(let id, let peer, _, _):
             connections.append(Connection(dialler: name, acceptor: peer, diallerLink: id))
             nodes[name]?.ends[id] = End(connection: connections.count - 1, isDialler: true)
             schedule(.connect(connections.count - 1), after: delay(20))

@@ -257,4 +257,36 @@ import Testing
         }
         #expect(reasons == [.slowConsumer])
     }
+
+    /// What waits encrypted cannot be sent any more, and is not tried again.
+    @Test func aResetWhileBytesWaitEndsTheStreamOnce() throws {
+        let client = Recorder()
+        var reasons: [CloseReason] = []
+        try withLoop { loop in
+            var accepted: Net.Stream?
+            let server = try Server(loop, tls: .testServer()) { recorder in
+                recorder.onReceived = { stream, _ in
+                    accepted = stream
+                    stream.write([UInt8](repeating: 1, count: 900_000))
+                }
+                recorder.onClosed = { _, reason in
+                    reasons.append(reason)
+                    loop.stop()
+                }
+            }
+            let stream = Net.Stream.connect(loop: loop, to: [server.address], timeout: .seconds(5), tls: try .client())
+            stream.handler = client
+            client.onOpened = { stream in stream.write([1]) }
+            client.onReceived = { stream, _ in
+                stream.pauseReading()
+                // With bytes unread the system cuts the connection instead of ending it.
+                loop.schedule(after: .milliseconds(50)) {
+                    stream.close(.local("gone"))
+                    accepted?.write([2])
+                }
+            }
+            loop.schedule(after: .seconds(30)) { _ = server }
+        }
+        #expect(reasons == [.peerReset] || reasons == [.peerClosed])
+    }
 }

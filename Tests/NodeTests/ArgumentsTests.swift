@@ -1,3 +1,4 @@
+import Crypto
 import Node
 import Testing
 
@@ -10,6 +11,12 @@ import Testing
             (["--setup", "x.json", "key"], .key(setup: "x.json")), (["key", "--help"], .help), (["-h"], .help),
             (["--version"], .version), (["check"], .check(setup: "setup.json", isJSON: false)),
             (["--json", "check", "--setup=x"], .check(setup: "x", isJSON: true)),
+            (["ca", "init"], .authority(.make(file: "ca.pem", days: 3650))),
+            (["ca", "init", "--ca=x.pem", "--days", "7"], .authority(.make(file: "x.pem", days: 7))),
+            (
+                ["ca", "issue", "client", "alice"],
+                .authority(.issue(.client, name: "alice", authority: "ca.pem", days: 3650))
+            ),
         ] as [([String], NodeCommand)])
     func understood(_ arguments: [String], _ command: NodeCommand) throws {
         #expect(try NodeCommand(parsing: arguments) == command)
@@ -18,9 +25,14 @@ import Testing
     @Test(
         "is refused with a hint",
         arguments: [
-            (["--setup"], "--setup needs a file"), (["--setpu", "x"], "did you mean \"--setup\"?"),
+            (["--setup"], "--setup needs a value"), (["--setpu", "x"], "did you mean \"--setup\"?"),
             (["rum"], "did you mean \"run\"?"), (["run", "key"], "one word too many"),
-            (["--json"], "--json goes with check"), (["key", "--json"], "--json goes with check"),
+            (["--json"], "--json does not go with run"), (["key", "--json"], "--json does not go with key"),
+            (["ca"], "is not known"), (["ca", "inti"], "did you mean \"ca init\"?"),
+            (["ca", "issue"], "ca issue server"), (["ca", "issue", "both", "x"], "ca issue server"),
+            (["ca", "issue", "client", "x", "y"], "one word too many"),
+            (["ca", "init", "--days=0"], "1 to 36500"), (["run", "--ca=x"], "--ca does not go with run"),
+            (["--json=x", "check"], "is not known"), (["--setup", "a", "--setup", "b"], "there twice"),
             (["chekc"], "did you mean \"check\"?"), (["--jsno"], "did you mean \"--json\"?"),
             (["\u{1B}[2J"], "\\u{1b}[2J"),
         ])

@@ -84,7 +84,7 @@ import Wire
     @Test(
         "a file for nobody is not begun",
         arguments: [
-            ("nobody@s1", Refusal.Code.unknownUser), ("bob@nowhere", .unknownServer), ("bob@far", .needsTLS),
+            ("nobody@s1", Refusal.Code.unknownUser), ("bob@nowhere", .unknownServer),
         ])
     func badRecipient(to: String, code: Refusal.Code) throws {
         var harness = try HubHarness()
@@ -258,7 +258,7 @@ import Wire
     @Test(
         "what cannot be asked elsewhere is refused by name",
         arguments: [
-            ("bob@nowhere", FileOutcome.received, Refusal.Code.unknownServer), ("bob@far", .received, .needsTLS),
+            ("bob@nowhere", FileOutcome.received, Refusal.Code.unknownServer),
             ("bob@s2", .cancelled, .badValue), ("bob@s2", .expired, .badValue),
         ])
     func badQuestions(author: String, outcome: FileOutcome, code: Refusal.Code) throws {

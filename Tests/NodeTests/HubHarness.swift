@@ -30,7 +30,7 @@ struct HubHarness {
     init(users: [String] = ["alice", "bob"], peers: [String] = ["s2"], limits: SpoolLimits = SpoolLimits()) throws {
         let admin = users.map { "\"\($0)\":\"x\"" }.joined(separator: ",")
         let mailing = peers.map { "\"\($0)\":\"127.0.0.1:9\"" }.joined(separator: ",")
-        let json = "{\"server_name\":\"s1\",\"admin\":{\(admin)},\"mailing_address\":{\(mailing),\"far\":\"10.0.0.1\"}}"
+        let json = "{\"server_name\":\"s1\",\"admin\":{\(admin)},\"mailing_address\":{\(mailing)}}"
         let setup = try Setup(parsing: Array(json.utf8), file: "setup.json")
         store = try NodeStore(path: ":memory:", epoch: Epoch(1), now: HubHarness.wall)
         for user in users {
@@ -91,7 +91,7 @@ struct HubHarness {
     mutating func linkToPeer() throws -> LinkID {
         handle(.started)
         var dialled: LinkID?
-        for case .dial(let id, _, _) in meshActions { dialled = id }
+        for case .dial(let id, _, _, _) in meshActions { dialled = id }
         guard let id = dialled, let key = IdentityKey(bytes: [UInt8](repeating: 2, count: 32)) else {
             throw CryptoError.misuse
         }

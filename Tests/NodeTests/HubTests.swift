@@ -140,7 +140,7 @@ import Wire
         "what cannot be sent is refused by name",
         arguments: [
             ("public", "bob@s1", Refusal.Code.forgedFrom), ("bob@s1", "alice@s2", .forgedFrom),
-            ("nobody@s1", nil, .unknownUser), ("bob@nowhere", nil, .unknownServer), ("bob@far", nil, .needsTLS),
+            ("nobody@s1", nil, .unknownUser), ("bob@nowhere", nil, .unknownServer),
         ] as [(String, String?, Refusal.Code)])
     func refused(to: String, from: String?, code: Refusal.Code) throws {
         var harness = try HubHarness()

@@ -1,3 +1,4 @@
+import Federation
 import Glibc
 import Node
 import Testing
@@ -29,7 +30,9 @@ import Wire
         #expect(setup.admin.map(\.user.text) == ["client1", "client2"])
         #expect(setup.admin.map(\.password) == ["admin1", "admin2"])
         #expect(setup.peers.map(\.name.text) == ["s8", "s4", "s1"])
-        #expect(setup.peers.map(\.needsTLS) == [true, true, true])
+        #expect(setup.peers.map(\.transport) == [.tls, .tls, .tls])
+        #expect(setup.peers.map(\.requiresTLS) == [false, false, false])
+        #expect(setup.tls.certificatePath == nil && setup.tls.clientIssuersPath == nil && !setup.tls.requiresClientTLS)
         #expect(setup.clientAddress == "127.0.0.1:5001")
         #expect(setup.linkAddress == "127.0.0.1:5555")
         #expect(setup.dataFolder == "/etc/postroad/data")
@@ -40,16 +43,20 @@ import Wire
     @Test(
         "what an entry of mailing_address means",
         arguments: [
-            ("\"127.0.0.1:7000\"", "127.0.0.1:7000", false), ("\"localhost:7000\"", "localhost:7000", false),
-            ("\"[::1]:7000\"", "[::1]:7000", false), ("\"ws://10.0.0.1:7000\"", "10.0.0.1:7000", false),
-            ("\"ws://10.0.0.1:7000/\"", "10.0.0.1:7000", false), ("\"10.0.0.1:7000\"", "10.0.0.1:7000", true),
-            ("\"chat.example\"", "chat.example:5555", true), ("\"wss://127.0.0.1:7000\"", "127.0.0.1:7000", true),
-            ("{\"address\": \"ws://chat.example\"}", "chat.example:5555", false),
+            ("\"127.0.0.1:7000\"", "127.0.0.1:7000", "wss", true),
+            ("\"localhost:7000\"", "localhost:7000", "wss", true),
+            ("\"[::1]:7000\"", "[::1]:7000", "wss", true), ("\"ws://10.0.0.1:7000\"", "10.0.0.1:7000", "ws", false),
+            ("\"ws://10.0.0.1:7000/\"", "10.0.0.1:7000", "ws", false),
+            ("\"10.0.0.1:7000\"", "10.0.0.1:7000", "wss", false),
+            ("\"chat.example\"", "chat.example:5555", "wss", false),
+            ("\"wss://127.0.0.1:7000\"", "127.0.0.1:7000", "wss!", true),
+            ("{\"address\": \"ws://chat.example\"}", "chat.example:5555", "ws", false),
         ])
-    func entries(_ json: String, address: String, needsTLS: Bool) throws {
+    func entries(_ json: String, address: String, transport: String, isLoopback: Bool) throws {
         let peer = try #require(try setup("{\"server_name\":\"s1\",\"mailing_address\":{\"s2\":\(json)}}").peers.first)
         #expect(peer.address == address)
-        #expect(peer.needsTLS == needsTLS)
+        #expect(peer.transport.rawValue + (peer.requiresTLS ? "!" : "") == transport)
+        #expect(peer.isLoopback == isLoopback)
         #expect(peer.key == nil)
     }
 
@@ -60,7 +67,7 @@ import Wire
         let peer = try #require(setup.peers.first)
         #expect(peer.address == nil)
         #expect(peer.key?.text == key)
-        #expect(!peer.needsTLS)
+        #expect(peer.transport == .tls && !peer.requiresTLS)
     }
 
     private static let known = """
@@ -239,24 +246,26 @@ import Wire
             try summary(text, .wouldBeMade).words == """
                 x/setup.json is right. It says:
 
-                server_name              s1
-                admin                    3 accounts; 1 password as typed, so close the file to others; \
+                server_name                 s1
+                admin                       3 accounts; 1 password as typed, so close the file to others; \
                 1 verifier that nobody can log in with
-                mailing_address          4 servers
-                  s2                     dialled at 127.0.0.1:5556 in plaintext; the first key that it proves is pinned
-                  s3                     dialled at h:1 in plaintext; it must prove \(Self.key)
-                  s4                     not dialled: no address; it dials us, and it must prove \(Self.key)
-                  s8                     not dialled: needs-tls, which this version does not speak; \
-                say ws://10.13.97.12:5555 to link in plaintext
-                client_address           127.0.0.1:5001 (the default)
-                link_address             0.0.0.0:5555
-                data                     /d, which would be made
-                password_iterations      600000 (the default)
-                allow_plaintext_links    true: other machines may link in plaintext
-                file_bytes_max           104857600 (the default)
-                spool_bytes_max          10737418240 (the default)
-                spool_account_bytes_max  1073741824 (the default)
-                file_keep_days           7 (the default)
+                mailing_address             4 servers
+                  s2                        dialled at 127.0.0.1:5556 under TLS; the first key that it proves is pinned
+                  s3                        dialled at h:1 in plaintext; it must prove \(Self.key)
+                  s4                        not dialled: no address; it dials us, and it must prove \(Self.key)
+                  s8                        dialled at 10.13.97.12:5555 under TLS; the first key that it proves is pinned
+                client_address              127.0.0.1:5001 (the default)
+                link_address                0.0.0.0:5555
+                data                        /d, which would be made
+                password_iterations         600000 (the default)
+                allow_plaintext_links       true: other machines may link in plaintext
+                require_client_tls          false: clients may do without TLS (the default)
+                certificate                 tls.pem in the data folder (the default)
+                client_certificate_issuers  no certificates are asked of clients (the default)
+                file_bytes_max              104857600 (the default)
+                spool_bytes_max             10737418240 (the default)
+                spool_account_bytes_max     1073741824 (the default)
+                file_keep_days              7 (the default)
                 """)
     }
 
@@ -266,20 +275,21 @@ import Wire
     func json() throws {
         let text = """
             {"server_name": "s1", "admin": {"alice": "wonderland"},
-             "mailing_address": {"s2": "127.0.0.1:5556", "s8": "10.0.0.8:1", "s4": {"key": "\(Self.key)"}}}
+             "mailing_address": {"s2": "127.0.0.1:5556", "s8": "ws://10.0.0.8:1", "s4": {"key": "\(Self.key)"}}}
             """
         let json = try summary(text, file: "\u{202E}/s", .unusable("no")).json
         #expect(
             json == """
                 {"setup":"\\\\u{202e}/s","server_name":"s1","admin":{"accounts":1,"typed":1,"unreadable":0},\
-                "mailing_address":[{"server":"s2","address":"127.0.0.1:5556","dialled":true},\
-                {"server":"s8","address":"10.0.0.8:1","dialled":false,"reason":"needs-tls"},\
-                {"server":"s4","key":"\(Self.key)","dialled":false,"reason":"no-address"}],\
+                "mailing_address":[{"server":"s2","address":"127.0.0.1:5556","dialled":true,"transport":"wss"},\
+                {"server":"s8","address":"10.0.0.8:1","dialled":true,"transport":"ws"},\
+                {"server":"s4","key":"\(Self.key)","dialled":false,"reason":"no-address","transport":"wss"}],\
                 "client_address":"127.0.0.1:5001","link_address":"127.0.0.1:5555",\
                 "data":{"folder":"\\\\u{202e}/data","state":"unusable","reason":"no"},"password_iterations":600000,\
-                "allow_plaintext_links":false,"file_bytes_max":104857600,"spool_bytes_max":10737418240,\
+                "allow_plaintext_links":false,"require_client_tls":false,"file_bytes_max":104857600,"spool_bytes_max":10737418240,\
                 "spool_account_bytes_max":1073741824,"file_keep_days":7,\
                 "defaults":["client_address","link_address","data","password_iterations","allow_plaintext_links",\
+                "require_client_tls","certificate","client_certificate_issuers",\
                 "file_bytes_max","spool_bytes_max","spool_account_bytes_max","file_keep_days"]}
                 """)
         _ = try JSONObject(parsing: Array(json.utf8))
@@ -289,9 +299,9 @@ import Wire
     @Test("nothing but the name is needed")
     func least() throws {
         let words = try summary("{\"server_name\": \"s1\"}").words
-        #expect(words.contains("admin                    nobody may log in (the default)\n"))
-        #expect(words.contains("mailing_address          no servers (the default)\n"))
-        #expect(words.contains("data                     x/data, which exists (the default)\n"))
+        #expect(words.contains("admin                       nobody may log in (the default)\n"))
+        #expect(words.contains("mailing_address             no servers (the default)\n"))
+        #expect(words.contains("data                        x/data, which exists (the default)\n"))
     }
 
     @Test("the documentation names every key with the same default and the same meaning")

@@ -149,14 +149,13 @@ def scenario_a_file_goes_to_another_server(play: Play) -> None:
 
 
 def scenario_what_cannot_be_taken_is_refused_by_name(play: Play) -> None:
-    node = play.node("s1", mailing_address={"far": "10.0.0.1:1"}, file_bytes_max=CHUNK_BYTES * 4,
+    node = play.node("s1", file_bytes_max=CHUNK_BYTES * 4,
                      spool_account_bytes_max=CHUNK_BYTES * 6)
     with session(node, "alice") as alice, session(node, "carol") as carol:
         small = File("alice@s1", "carol@s1", chunks=2)
         cases = [
             (small.begin(to="nobody@s1"), "unknown-user"),
             (small.begin(to="bob@nowhere"), "unknown-server"),
-            (small.begin(to="bob@far"), "needs-tls"),
             (small.begin(chunks=6), "file-too-large"),
             (small.begin(chunks=-1), "bad-value"),
             (small.begin(chunks="2"), "wrong-type"),
@@ -165,7 +164,6 @@ def scenario_what_cannot_be_taken_is_refused_by_name(play: Play) -> None:
             (small.chunk(0), "no-file"),
             (small.fetch(0), "no-file"),
             (small.fetch(0, **{"from": "bob@nowhere"}), "unknown-server"),
-            (small.fetch(0, **{"from": "bob@far"}), "needs-tls"),
             (small.outcome("received"), "no-file"),
             (small.outcome("lost"), "bad-value"),
             (small.outcome("expired"), "no-file"),

@@ -54,7 +54,7 @@ def scenario_no_log_holds_a_message_or_a_secret(play: Play) -> None:
 
 
 def scenario_a_log_on_a_terminal_is_in_words(play: Play) -> None:
-    node = play.node("s1", mailing_address={"s9": "10.0.0.9:5555"})
+    node = play.node("s1")
     require(node.stop() == 0, "SIGTERM ends a node with 0")
     screen, terminal = pty.openpty()
     child = subprocess.Popen(
@@ -73,7 +73,7 @@ def scenario_a_log_on_a_terminal_is_in_words(play: Play) -> None:
         child.stdout.close()
         os.close(screen)
     own = [line for line in lines if not line.startswith("ready ")]
-    require(any(line.endswith("say ws:// to link in plaintext") for line in own), f"the screen shows {lines}")
+    require(any(line.endswith("close it to others") for line in own), f"the screen shows {lines}")
     for line in own:
         require(bool(LINE.fullmatch(line)), f"a line begins with the time and its level, not: {line}")
     # POSIX writes the sign of a zone the other way round: this one is 14 hours ahead of UTC.

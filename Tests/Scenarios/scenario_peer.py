@@ -59,7 +59,7 @@ def scenario_a_pinned_peer_dials_us(play: Play) -> None:
 
 def scenario_we_dial_a_peer(play: Play) -> None:
     with Peer("s9", "s1") as peer:
-        play.node("s1", mailing_address={"s9": f"127.0.0.1:{peer.listen()}"})
+        play.node("s1", mailing_address={"s9": f"ws://127.0.0.1:{peer.listen()}"})
         alice = play.client("alice@s1")
         link = peer.accept().prove()
         require(link.node_hello["key"] == play.nodes["s1"].fingerprint, "the node proves the key that it prints")
@@ -185,7 +185,7 @@ def scenario_a_proof_that_does_not_hold_is_refused(play: Play) -> None:
 
 def scenario_an_unpinned_claim_carries_nothing_and_makes_us_dial(play: Play) -> None:
     with Peer("s9", "s1") as peer, Peer("s9", "s1") as thief:
-        with neighbours_undisturbed(play, peer, {"address": f"127.0.0.1:{peer.listen()}"}) as node:
+        with neighbours_undisturbed(play, peer, {"address": f"ws://127.0.0.1:{peer.listen()}"}) as node:
             waiting = peer.accept()  # dialled at the start; not answered, so nothing is pinned
             claim = thief.dial(node.link_port)
             claim.hello()

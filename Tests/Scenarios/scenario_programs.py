@@ -153,10 +153,11 @@ def scenario_the_client_ends_when_the_other_side_is_no_node(play: Play) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
 
         def answer() -> None:
-            connection, _ = listener.accept()
-            with connection:
-                connection.recv(4096)
-                connection.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+            for _ in ("under TLS", "without"):
+                connection, _ = listener.accept()
+                with connection:
+                    connection.recv(4096)
+                    connection.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n")
 
         thread = threading.Thread(target=answer, daemon=True)
         thread.start()
@@ -203,15 +204,3 @@ def scenario_a_client_keeps_its_keys_to_itself(play: Play) -> None:
     again.expect_online("alice@s1")
     told = [event for event in again.ask("keys", of="alice@s1") if event["event"] == "key"]
     require(len(told) == 1, f"the second start made another key: {told}")
-
-
-def scenario_an_entry_that_needs_tls_is_not_dialled(play: Play) -> None:
-    node = play.node("s1", mailing_address={"s9": "10.0.0.9:5555"})
-    node.running().wait(lambda: any("s9" in line and "needs-tls" in line for line in node.log), "s9 shown as needs-tls")
-    alice = play.client("alice@s1")
-    sent = alice.send("zoe@s9", "into the open")
-    failed = alice.wait(
-        lambda: alice.find("state", id=sent, state="failed") or alice.find("error", code="needs-tls"), "a failure")
-    require("needs-tls" in json.dumps(failed), f"the failure was {failed}")
-    # 10.0.0.9:5555 as the kernel writes it in its table of connections.
-    require("0900000A:15B3" not in Path("/proc/net/tcp").read_text(), "the node dials in plaintext")

@@ -10,6 +10,7 @@ from harness import Node, Play, Process, password_of, require
 
 OK, FAILURE, BAD_CONFIGURATION = 0, 1, 78
 # root may write everywhere unless it gives that up.
+KEY = "ed25519:AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="
 WITHOUT_PRIVILEGES = ["setpriv", "--bounding-set=-dac_override,-dac_read_search", "--"] if os.geteuid() == 0 else []
 
 
@@ -65,17 +66,17 @@ def scenario_check_refuses_what_the_start_refuses(play: Play) -> None:
 
 
 def scenario_check_tells_what_a_setup_means_and_changes_nothing(play: Play) -> None:
-    node = Node(play, "s1", play.setup("s1", mailing_address={"s2": "127.0.0.1:9", "s8": "10.0.0.8:5555"}))
+    node = Node(play, "s1", play.setup("s1", mailing_address={"s2": "127.0.0.1:9", "s8": "ws://10.0.0.8:5555", "s4": {"key": KEY}}))
     before = listing(play)
     words = check(play, node.setup_file)
     require(words.ended() == OK and words.log == [], f"check said {words.log}")
-    for row in ("server_name              s1", "2 accounts; 2 passwords as typed", "dialled at 127.0.0.1:9", "needs-tls",
+    for row in ("server_name                 s1", "2 accounts; 2 passwords as typed", "dialled at 127.0.0.1:9 under TLS", "dialled at 10.0.0.8:5555 in plaintext",
                 f"{node.folder}/data, which would be made"):
         require(row in "\n".join(words.lines), f"{row!r} is missing in {words.lines}")
     require(password_of("alice") not in "\n".join(words.lines), "check prints a password")
     told = summary(play, node)
     require(told["server_name"] == "s1" and told["admin"] == {"accounts": 2, "typed": 2, "unreadable": 0}, f"{told}")
-    require([peer["dialled"] for peer in told["mailing_address"]] == [True, False], f"{told}")
+    require([peer["dialled"] for peer in told["mailing_address"]] == [True, True, False], f"{told}")
     require(told["data"] == {"folder": f"{node.folder}/data", "state": "would-be-made"}, f"{told}")
     require(listing(play) == before, "check changed something")
 

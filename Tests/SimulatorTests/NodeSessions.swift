@@ -94,7 +94,7 @@ extension SimulatedNode {
         case (.hello, .hello(let version, let server, let nonce)):
             guard server == name else { throw Refusal(.unknownHost, "this is \(name)") }
             let transcript = ClientHello.transcript(
-                server: server, nonce: nonce, transport: "tcp", binding: Array("plaintext".utf8))
+                server: server, nonce: nonce, exporter: nil)
             guard let signature = try? key.sign(transcript) else { throw Refusal(.busy, "cannot sign") }
             session.phase = .login
             send(.hello(version: version, server: name, key: identity, signature: signature), to: [session.id])

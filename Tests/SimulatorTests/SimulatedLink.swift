@@ -30,6 +30,8 @@ final class SimulatedLink {
     let acceptor: any LinkParty
     private let dialledAs: LinkID
     private(set) var acceptedAs: LinkID?
+    /// Under TLS, of which both ends know the exporter.
+    let channel: LinkChannel
     private unowned let world: World
     private lazy var toAcceptor = makePipe { [unowned self] item in
         if let id = acceptedAs { acceptor.arrived(item, on: id, of: self) }
@@ -41,6 +43,7 @@ final class SimulatedLink {
         self.dialler = dialler
         self.acceptor = acceptor
         dialledAs = id
+        channel = .tls(exporter: world.random.bytes(32))
     }
 
     /// False if the other side refuses.

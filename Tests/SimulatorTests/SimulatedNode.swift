@@ -161,7 +161,7 @@ final class SimulatedNode: LinkParty {
 
     private func perform(_ action: MeshAction) {
         switch action {
-        case .dial(let id, let server, _): world.dial(server, from: self, as: id)
+        case .dial(let id, let server, _, _): world.dial(server, from: self, as: id)
         case .send(let id, let message):
             countFiles(message, on: id)
             for said in mischief?.twist(message) ?? [message] {
@@ -207,7 +207,7 @@ final class SimulatedNode: LinkParty {
 
     func holds(_ link: SimulatedLink, as id: LinkID) -> Bool { connections[id] === link }
 
-    func opened(_ id: LinkID) { handle(.mesh(.opened(id, .plaintext))) }
+    func opened(_ id: LinkID) { handle(.mesh(.opened(id, connections[id]?.channel ?? .plaintext))) }
 
     func arrived(_ item: LinkItem, on id: LinkID, of link: SimulatedLink) {
         guard connections[id] === link else { return }

@@ -135,6 +135,7 @@ extension ChatClient.StoredState {
         case .saveKeys(let address, let keys): self.keys[address] = keys
         case .savePins(let address, let keys): pins[address] = keys
         case .saveServerPin(let key): serverPin = key
+        case .saveServerTLS: hasSeenTLS = true
         case .saveToken(let token): self.token = token
         case .saveFile(let transfer):
             files.removeAll { $0.id == transfer.id }

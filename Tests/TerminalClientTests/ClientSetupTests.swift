@@ -1,3 +1,4 @@
+import ChatClient
 import TerminalClient
 import Testing
 import Wire
@@ -15,9 +16,9 @@ import Wire
         )
         #expect(setup.downloads == "~/d")
         #expect(setup.user?.text == "alice@s1")
-        #expect(try "\(setup.target(for: name("s1"), chosen: nil))" == "north.example:6000")
-        #expect(try "\(setup.target(for: name("s2"), chosen: nil))" == "10.0.0.1:5001")
-        #expect(try "\(setup.target(for: name("s1"), chosen: "[::1]"))" == "[::1]:5001")
+        #expect(try "\(setup.target(for: name("s1"), chosen: nil).host)" == "north.example:6000")
+        #expect(try "\(setup.target(for: name("s2"), chosen: nil).host)" == "10.0.0.1:5001")
+        #expect(try "\(setup.target(for: name("s1"), chosen: "[::1]").host)" == "[::1]:5001")
     }
 
     @Test func withoutAPlaceTheHostIsUnknown() throws {

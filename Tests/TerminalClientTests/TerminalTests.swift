@@ -115,7 +115,9 @@ final class PseudoTerminal {
 
     @Test func aPipeHasNoSettings() throws {
         var ends: [Int32] = [0, 0]
+        // The processes of other tests, which start meanwhile, must not hold the ends open.
         #expect(pipe(&ends) == 0)
+        for end in ends { _ = fcntl(end, F_SETFD, FD_CLOEXEC) }
         defer { for end in ends { close(end) } }
         let terminal = Terminal(input: ends[0], output: ends[1], environment: { _ in nil })
         #expect(throws: Terminal.Fault.settings(errno: ENOTTY)) { try terminal.enter() }

@@ -37,7 +37,7 @@ struct LinkMessageTests {
 
     @Test func whatANodeSignsForAClient() throws {
         let transcript = ClientHello.transcript(
-            server: try ServerName("s1"), nonce: [0xAB, 0xCD], transport: "tcp", binding: Array("plaintext".utf8))
+            server: try ServerName("s1"), nonce: [0xAB, 0xCD], exporter: nil)
         #expect(
             Hex.encode(transcript) == """
                 00000015706f7374726f61642d636c69656e742d68656c6c6f\

@@ -21,8 +21,8 @@ final class ClientDriver {
     }
 
     /// Returns the address with the port that was taken.
-    func listen(at address: SocketAddress) throws(NetError) -> SocketAddress {
-        let listener = try Listener(loop: loop, address: address, egressLimits: ClientDriver.egressLimits) {
+    func listen(at address: SocketAddress, tls: TLSContext) throws(NetError) -> SocketAddress {
+        let listener = try Listener(loop: loop, address: address, tls: tls, egressLimits: ClientDriver.egressLimits) {
             [unowned self] in accept($0)
         }
         self.listener = listener
@@ -34,6 +34,11 @@ final class ClientDriver {
     private static var egressLimits: EgressQueue.Limits {
         EgressQueue.Limits(bytesMax: 2 << 20, highWaterBytes: 512 << 10, lowWaterBytes: 128 << 10)
     }
+
+    func show(_ tls: TLSContext) { listener?.tls = tls }
+
+    /// Clients without TLS are refused.
+    var requiresTLS: Bool { node.setup.tls.requiresClientTLS }
 
     func stopListening() {
         listener?.close()
@@ -96,15 +101,15 @@ final class ClientDriver {
 
     func count(_ code: Refusal.Code) { node.count(code) }
 
-    func hello(version: Int64, server: ServerName, nonce: [UInt8]) throws(Refusal) -> NodeLine {
+    /// - Parameter exporter: of the client's TLS; nil without it.
+    func hello(version: Int64, server: ServerName, nonce: [UInt8], exporter: [UInt8]?) throws(Refusal) -> NodeLine {
         guard version == LinkHello.currentVersion else {
             throw Refusal(.protocolVersion, "this node speaks version \(LinkHello.currentVersion) of the protocol")
         }
         guard server == node.setup.serverName else {
             throw Refusal(.unknownHost, "this is the node of \(node.setup.serverName), not of \(server)")
         }
-        let transcript = ClientHello.transcript(
-            server: server, nonce: nonce, transport: "tcp", binding: Array("plaintext".utf8))
+        let transcript = ClientHello.transcript(server: server, nonce: nonce, exporter: exporter)
         guard let signature = try? node.identity.key.sign(transcript) else {
             throw Refusal(.busy, "the node could not sign its hello; try again")
         }

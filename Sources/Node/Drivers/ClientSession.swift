@@ -172,11 +172,18 @@ final class ClientSession: StreamHandler {
     private func logIn(_ line: ClientLine) throws(Refusal) {
         switch (phase, line) {
         case (.hello, .hello(let version, let server, let nonce)):
-            send(try driver.hello(version: version, server: server, nonce: nonce).encoded())
+            guard stream.isSecure || !driver.requiresTLS else {
+                throw Refusal(.needsTLS, "this node takes clients under TLS only, on the same port")
+            }
+            let hello = try driver.hello(version: version, server: server, nonce: nonce, exporter: stream.exporter)
+            send(hello.encoded())
             phase = .login
         case (.login, .login(let user, let method, let data)):
             let first = try refusing { () throws(ScramFault) in try ScramClientFirst(parsing: data) }
             guard first.user == user.text else { throw ClientSession.refused }
+            if let name = stream.peerCertificateName, name != user.text {
+                throw Refusal(.loginRefused, "the certificate is for \(name), not for \(user)")
+            }
             phase = .waiting
             driver.findVerifier(user, method) { [weak self] verifier in
                 self?.challenge(first, verifier, user, method)
@@ -196,9 +203,12 @@ final class ClientSession: StreamHandler {
     ) {
         guard case .waiting = phase else { return }
         let nonce = try? ScramNonce.random()
-        guard let verifier, let nonce,
-            let server = try? ScramServer(answering: first, verifier: verifier, nonce: nonce, exporter: nil)
-        else { return end(ClientSession.refused) }
+        guard let verifier, let nonce else { return end(ClientSession.refused) }
+        let made = try? ScramServer(
+            answering: first, verifier: verifier, nonce: nonce, exporter: stream.exporter, offersBinding: true)
+        guard let server = made else {
+            return end(first.sawNoBinding ? ClientSession.strippedTLS : ClientSession.refused)
+        }
         var token: [UInt8]?
         if case .token(let id) = method { token = id }
         phase = .response(server, user, token: token)
@@ -209,6 +219,10 @@ final class ClientSession: StreamHandler {
     /// One answer for a wrong password, an unknown user, an old token and a message that is no SCRAM.
     private static let refused = Refusal(
         .loginRefused, "the name and the password do not fit, or the account may not log in")
+
+    /// RFC 5802 §6: the client would have used TLS, and thinks that there is none here.
+    private static let strippedTLS = Refusal(
+        .needsTLS, "this node speaks TLS and your client saw none: somebody on the way may have taken it out")
 
     private func refusing<Value>(_ body: () throws(ScramFault) -> Value) throws(Refusal) -> Value {
         do throws(ScramFault) { return try body() } catch { throw ClientSession.refused }

@@ -47,12 +47,12 @@ final class LinkConnection: EndpointHandler {
             }
             self.id = id
             try endpoint.accept()
-            driver.tell(.opened(id, .plaintext))
+            driver.tell(.opened(id, channel))
         } catch { endpoint.drop(.local("could not answer")) }
     }
 
     func endpointOpened(_ endpoint: Endpoint) {
-        if let id { driver.tell(.opened(id, .plaintext)) }
+        if let id { driver.tell(.opened(id, channel)) }
     }
 
     func endpoint(_ endpoint: Endpoint, received message: Message) {
@@ -77,6 +77,8 @@ final class LinkConnection: EndpointHandler {
             if case .closed(_, let reason, _) = ending { LinkConnection.refusal(in: reason) } else { nil }
         driver.closed(self, ending, refusal, isForgotten: isForgotten)
     }
+
+    private var channel: LinkChannel { endpoint.stream.exporter.map { .tls(exporter: $0) } ?? .plaintext }
 
     private func heard() {
         if let id, !isForgotten { driver.tell(.heard(id)) }

@@ -10,6 +10,7 @@ final class LinkDriver {
     private let loop: EventLoop
     private unowned let node: NodeDriver
     private let resolver: Resolver
+    private let dialling: TLSContext
     private var listener: Listener?
     /// Links that the mesh knows.
     private var connections: [LinkID: LinkConnection] = [:]
@@ -25,9 +26,10 @@ final class LinkDriver {
     /// Nothing but links lives on this port.
     private static let path = "/"
 
-    init(loop: EventLoop, node: NodeDriver) throws(NetError) {
+    init(loop: EventLoop, node: NodeDriver) throws {
         self.loop = loop
         self.node = node
+        dialling = try .client()
         resolver = try Resolver(loop: loop)
     }
 
@@ -44,13 +46,15 @@ final class LinkDriver {
     }
 
     /// Returns the address with the port that was taken.
-    func listen(at address: SocketAddress) throws(NetError) -> SocketAddress {
-        let listener = try Listener(loop: loop, address: address, egressLimits: LinkDriver.egressLimits) {
+    func listen(at address: SocketAddress, tls: TLSContext) throws(NetError) -> SocketAddress {
+        let listener = try Listener(loop: loop, address: address, tls: tls, egressLimits: LinkDriver.egressLimits) {
             [unowned self] in accept($0)
         }
         self.listener = listener
         return listener.localAddress
     }
+
+    func show(_ tls: TLSContext) { listener?.tls = tls }
 
     func stopListening() {
         listener?.close()
@@ -69,7 +73,7 @@ final class LinkDriver {
 
     func perform(_ action: MeshAction) {
         switch action {
-        case .dial(let id, let server, let address): dial(id, server, address)
+        case .dial(let id, let server, let address, let transport): dial(id, server, address, transport)
         case .send(let id, let message): connections[id]?.send(message)
         case .ping(let id): connections[id]?.endpoint.ping()
         case .close(let id, let refusal): close(id, refusal)
@@ -82,14 +86,14 @@ final class LinkDriver {
 
     // MARK: Dialling
 
-    private func dial(_ id: LinkID, _ server: ServerName, _ address: String) {
+    private func dial(_ id: LinkID, _ server: ServerName, _ address: String, _ transport: LinkTransport) {
         guard let target = try? HostPort(parsing: address) else { return tell(.closed(id, nil)) }
         lookups.insert(id)
         resolver.resolve(target) { [weak self] answer in
             // A lookup may take longer than the mesh waits for a link.
             guard let self, lookups.remove(id) != nil else { return }
             switch answer {
-            case .success(let addresses): connect(id, server, target, addresses)
+            case .success(let addresses): connect(id, target, addresses, transport)
             case .failure(let error):
                 node.log.write(.info, "cannot dial", [("server", server.text), ("reason", "\(error)")])
                 tell(.closed(id, nil))
@@ -97,9 +101,12 @@ final class LinkDriver {
         }
     }
 
-    private func connect(_ id: LinkID, _ server: ServerName, _ target: HostPort, _ addresses: [SocketAddress]) {
+    private func connect(
+        _ id: LinkID, _ target: HostPort, _ addresses: [SocketAddress], _ transport: LinkTransport
+    ) {
         let stream = Stream.connect(
-            loop: loop, to: addresses, timeout: LinkDriver.dialDurationMax, egressLimits: LinkDriver.egressLimits)
+            loop: loop, to: addresses, timeout: LinkDriver.dialDurationMax, tls: transport == .tls ? dialling : nil,
+            serverName: target.name, egressLimits: LinkDriver.egressLimits)
         do throws(Misuse) {
             let endpoint = try Endpoint(
                 dialled: stream, host: target.description, path: LinkDriver.path, limits: LinkDriver.limits)
@@ -132,7 +139,7 @@ final class LinkDriver {
             node.count(.notPostroad)
             return (.forbidden, "this port is for Postroad servers, not for web pages")
         }
-        guard stream.isLoopback || node.setup.allowsPlaintextLinks else {
+        guard stream.isSecure || stream.isLoopback || node.setup.allowsPlaintextLinks else {
             node.count(.needsTLS)
             return (.forbidden, "plaintext links from other machines are not allowed here")
         }

@@ -49,10 +49,12 @@ final class NodeDriver {
     }
 
     /// Serves, once both stores have begun: listeners first, then the line that says so.
-    func start(stored: StoredState, clientAddress: SocketAddress, linkAddress: SocketAddress) throws {
+    func start(stored: StoredState, tls: NodeTLS, clientAddress: SocketAddress, linkAddress: SocketAddress) throws {
         let (clients, links) = (ClientDriver(loop: loop, node: self), try LinkDriver(loop: loop, node: self))
         (self.clients, self.links) = (clients, links)
-        let bound = (try clients.listen(at: clientAddress), try links.listen(at: linkAddress))
+        let bound = (
+            try clients.listen(at: clientAddress, tls: tls.clients), try links.listen(at: linkAddress, tls: tls.links)
+        )
         handle(.accounts(setup.admin.map(\.user)))
         loadAccounts(stored.accounts)
         warn()
@@ -76,8 +78,20 @@ final class NodeDriver {
         if setup.admin.contains(where: { !$0.password.hasPrefix("SCRAM-SHA-256$") }) {
             log.write(.warning, "the setup file holds passwords as typed; close it to others")
         }
-        for peer in setup.peers where peer.needsTLS {
-            log.write(.warning, "needs-tls", [("server", peer.name.text), ("hint", "say ws:// to link in plaintext")])
+        for peer in setup.peers where peer.transport == .plaintext && !peer.isLoopback {
+            log.write(.warning, "a link in plaintext protects nothing on its way", [("server", peer.name.text)])
+        }
+    }
+
+    /// Shows those who connect from now on what the files hold now. What cannot be used changes nothing.
+    func readCertificates(_ read: () throws -> NodeTLS) {
+        do {
+            let tls = try read()
+            clients?.show(tls.clients)
+            links?.show(tls.links)
+            log.write(.info, "certificates read again")
+        } catch {
+            log.write(.alarm, "certificates cannot be used; the old ones stay", [("reason", "\(error)")])
         }
     }
 
