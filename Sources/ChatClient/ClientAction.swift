@@ -112,6 +112,8 @@ package enum ClientAction: Hashable, Sendable {
     case saveServerPin(IdentityKey)
     /// The server has spoken TLS; from now on it has to.
     case saveServerTLS
+    /// The node's store, as this client last met it.
+    case saveNodeEpoch(Epoch)
     /// nil forgets the token.
     case saveToken(ResumeToken?)
     case emit(ClientEvent)
@@ -196,6 +198,7 @@ package struct StoredState: Sendable {
     package var serverPin: IdentityKey?
     /// The server has spoken TLS before.
     package var hasSeenTLS = false
+    package var nodeEpoch: Epoch?
     package var token: ResumeToken?
     /// Empty only if this profile never logged in.
     package var cursors: [Conversation: Int64] = [:]

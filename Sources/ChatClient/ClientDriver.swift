@@ -131,7 +131,8 @@ package final class ClientDriver: StreamHandler {
         case .file(let order): files.perform(order)
         case .saveCursor where !isReading && hasTold, .saveGap where !isReading: break
         case .savePending, .saveDraft, .saveAccepted, .recall, .removePending, .saveFile, .removeFile, .saveCursor,
-            .saveGap, .fillGap, .saveKeys, .savePins, .saveServerPin, .saveServerTLS, .saveToken:
+            .saveGap, .fillGap, .saveKeys, .savePins, .saveServerPin, .saveServerTLS,
+            .saveNodeEpoch, .saveToken:
             changes.append(action)
         }
     }

@@ -49,6 +49,7 @@ package struct ClientMachine: Sendable {
     // Connection.swift
     var serverPin: IdentityKey?
     var hasSeenTLS = false
+    var nodeEpoch: Epoch?
     /// Nobody spoke TLS there, and nobody had to.
     var isWithoutTLS = false
     /// Of the present connection.
@@ -181,6 +182,7 @@ package struct ClientMachine: Sendable {
     private mutating func start(_ stored: StoredState) {
         serverPin = stored.serverPin
         hasSeenTLS = stored.hasSeenTLS
+        nodeEpoch = stored.nodeEpoch
         token = stored.token
         var pins = stored.pins
         // Our own account is trusted without being shown it; whatever else the node lists for us is noted as added.

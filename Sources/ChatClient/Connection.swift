@@ -168,6 +168,7 @@ extension ClientMachine {
         tellKnownGaps()
         publish()
         askWho(nil)
+        noteEpoch(welcome)
         readHeads(welcome.heads)
         sendQuestions()
         undelivered.wantAll()

@@ -9,6 +9,7 @@ extension StoredState {
         serverPin = try store.serverKey(server)
         hasSeenTLS = try store.hasSpokenTLS(server)
         token = try store.token()
+        nodeEpoch = try store.value(for: ClientStore.nodeEpochKey).flatMap { Epoch($0) }
         cursors = try store.allCursors()
         for conversation in cursors.keys {
             let ranges = try store.gaps(conversation)
@@ -67,6 +68,8 @@ extension AcceptedMessage {
 }
 
 extension ClientStore {
+    fileprivate static let nodeEpochKey = "node-epoch"
+
     /// Performs an action of the machine that changes the store; others change nothing. `now` is in milliseconds
     /// since 1970.
     func apply(_ action: ClientAction, server: ServerName, now: Int64) throws(StoreError) {
@@ -94,6 +97,7 @@ extension ClientStore {
             try replacePins(address, keys, at: now)
         case .saveServerPin(let key): try pinServer(server, key, at: now)
         case .saveServerTLS: try saveTLS(of: server)
+        case .saveNodeEpoch(let epoch): try setValue(epoch.text, for: ClientStore.nodeEpochKey)
         case .saveToken(let token): try setToken(token)
         case .connect, .disconnect, .send, .verifyHello, .scram, .verifyKeys, .seal, .open, .file, .emit, .wake, .end:
             break

@@ -4,7 +4,9 @@ package import Wire
 /// All links of this node and the streams they carry. Pure: a driver feeds events and performs the actions in order.
 package struct Mesh: Sendable {
     let identity: LinkIdentity
-    let epoch: Epoch
+    package private(set) var epoch: Epoch
+    /// The store has been asked for a new epoch.
+    private var isRenewing = false
     /// Servers in the order of their names, so that a run can be repeated exactly.
     let order: [ServerName]
     var peers: [ServerName: Peer] = [:]
@@ -81,6 +83,7 @@ package struct Mesh: Sendable {
             for name in order { peers[name]?.link?.feed?.changed(changes.map(\.user), people) }
         case .pinned, .queued, .outboxRead, .rewound, .committed, .commitFailed, .refusalsRead:
             applyToStream(event, at: now, &random, &actions)
+        case .renewed(let epoch): renewed(epoch, at: now, &random, &actions)
         }
     }
 
@@ -145,6 +148,29 @@ package struct Mesh: Sendable {
         close(id, reason, at: now, &random, &actions)
     }
 
+    /// A peer remembers more of our streams than we do. Returns why its link ends.
+    mutating func knowsMore(_ name: ServerName, _ actions: inout [MeshAction]) -> Refusal {
+        if !isRenewing { actions += [.note(.ownStoreRestored(name)), .renewEpoch] }
+        isRenewing = true
+        return Refusal(
+            .restored, "the store of \(identity.name) was put back from a backup; its streams begin anew")
+    }
+
+    /// Our streams have begun anew: the next links say so.
+    private mutating func renewed(
+        _ epoch: Epoch, at now: Instant, _ random: inout some RandomNumberGenerator, _ actions: inout [MeshAction]
+    ) {
+        self.epoch = epoch
+        for name in order {
+            peers[name]?.epoch = epoch
+            peers[name]?.mayShowRestore = false
+        }
+        let refusal = Refusal(.restored, "the streams of \(identity.name) begin anew")
+        for id in links.keys.sorted() where links[id]?.isProven ?? false {
+            close(id, refusal, at: now, &random, &actions)
+        }
+    }
+
     private mutating func start(_ actions: inout [MeshAction]) {
         isServing = true
         for name in order {
@@ -183,7 +209,7 @@ package struct Mesh: Sendable {
 
     private func subject(of event: MeshEvent) -> (server: ServerName?, link: LinkID?) {
         switch event {
-        case .started, .tick, .draining, .presence, .withdrawFiles: (nil, nil)
+        case .started, .tick, .draining, .presence, .withdrawFiles, .renewed: (nil, nil)
         case .opened(let id, _), .received(let id, _), .unreadable(let id, _), .heard(let id), .closed(let id, _),
             .signed(let id, _), .verified(let id, _), .keysAnswer(let id, _, _, _, _), .chunkAnswer(let id, _, _, _),
             .outcomeAnswer(let id, _, _):

@@ -135,6 +135,8 @@ package enum MeshEvent: Sendable {
     case commitFailed(ServerName, Epoch, seq: Int64)
     /// Answers `readRefusals`; `hasMore` if the range holds more than these.
     case refusalsRead(ServerName, Epoch, after: Int64, through: Int64, [StreamRefusal], hasMore: Bool)
+    /// Answers `renewEpoch`: the store has this epoch now.
+    case renewed(Epoch)
     /// People of this node whose presence or devices changed.
     case presence([LocalPerson])
     /// One of our sessions wants the device keys of somebody on another server.
@@ -185,6 +187,8 @@ package enum MeshAction: Hashable, Sendable {
     /// The peer's store is in this epoch, new to us: record it and make kept rows that were acknowledged sendable
     /// again. Answered by `rewound`.
     case rewind(ServerName, Epoch)
+    /// Our store was put back from a backup, as a peer shows: give it a new epoch. Answered by `renewed`.
+    case renewEpoch
     /// Read stored refusals of the peer's stream with `after` < seq <= `through`, in order. Those up to `after` are no
     /// longer needed. Answered by `refusalsRead`.
     case readRefusals(ServerName, Epoch, after: Int64, through: Int64, countMax: Int)
@@ -210,6 +214,8 @@ package enum MeshAction: Hashable, Sendable {
 /// Occurrences with a name, for the log and its counters.
 package enum MeshNote: Hashable, Sendable {
     case linkUp(ServerName, LinkID)
+    /// This peer remembers more of our streams than our store does.
+    case ownStoreRestored(ServerName)
     /// A proven link ended; the refusal says why if anybody said so.
     case linkDown(ServerName, LinkID, Refusal?)
     /// A link was closed by us before it was proven. The name is what the other side claims.

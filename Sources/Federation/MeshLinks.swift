@@ -97,7 +97,11 @@ extension Mesh {
             return
         }
         do throws(Refusal) {
-            actions += try peers[name]?.receive(message, people, at: now) ?? []
+            let wanted = try peers[name]?.receive(message, people, at: now) ?? []
+            guard wanted != [.renewEpoch] else {
+                return close(link.id, knowsMore(name, &actions), at: now, &random, &actions)
+            }
+            actions += wanted
         } catch { close(link.id, error, at: now, &random, &actions) }
     }
 
@@ -158,7 +162,7 @@ extension Mesh {
             actions += peers[name]?.linkDown(reason, isReplaced: false) ?? []
             let hasStood = now.since(current.provenAt) >= Peer.successDuration
             switch reason?.code {
-            case .replaced: peers[name]?.backoff.paused(at: now)
+            case .replaced, .restored: peers[name]?.backoff.paused(at: now)
             case _ where current.hasDelivered || hasStood: peers[name]?.backoff.succeeded()
             default: peers[name]?.backoff.failed(at: now, using: &random)
             }
@@ -166,7 +170,7 @@ extension Mesh {
             peers[name]?.dialling = nil
             peers[name]?.lastError = reason ?? Refusal(.timedOut, "\(name) cannot be reached")
             switch reason?.code {
-            case .replaced: peers[name]?.backoff.paused(at: now)
+            case .replaced, .restored: peers[name]?.backoff.paused(at: now)
             default: peers[name]?.backoff.failed(at: now, using: &random)
             }
         }

@@ -43,6 +43,9 @@ package struct Outbox: Sendable {
         sentHighest = last
     }
 
+    /// Whether a peer can know of this place. If it does and cannot, the store has lost what it gave out.
+    package func mayHaveSent(_ place: Int64) -> Bool { place <= sentHighest }
+
     /// The smallest place that may still be sent.
     package var first: Int64 { acknowledged + 1 }
     package var waiting: Int64 { max(last - acknowledged, 0) }
@@ -53,7 +56,7 @@ package struct Outbox: Sendable {
     package mutating func begin(at position: Int64?) throws(Refusal) -> [Step] {
         // The position only says where to go on. What became of the places before it comes in an acknowledgement,
         // together with the refused ones.
-        guard position ?? 0 <= sentHighest else {
+        guard mayHaveSent(position ?? 0) else {
             throw Refusal(.outOfOrder, "resume claims places of the stream that were never sent")
         }
         window = Window(sent: max(position ?? 0, acknowledged))

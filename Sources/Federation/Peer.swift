@@ -18,7 +18,11 @@ struct Peer: Sendable {
 
     let setup: PeerSetup
     let own: ServerName
-    let epoch: Epoch
+    /// Our own.
+    var epoch: Epoch
+    /// Whether to take the peer's word that our store was put back from a backup. That can only have happened before the
+    /// node started, so after one renewal nobody's counts: who lies gains no more than to have everything sent again once.
+    var mayShowRestore = true
     var pin: IdentityKey?
     var backoff = Backoff()
     /// The link that we dial and that is not proven yet.
@@ -125,6 +129,7 @@ struct Peer: Sendable {
         _ position: StreamPosition, _ people: [UserName: LocalPerson], at now: Instant
     ) throws(Refusal) -> [MeshAction] {
         let isFirst = link?.feed == nil
+        if isFirst, mayShowRestore, knowsMore(position) { return [.renewEpoch] }
         var actions = perform(inbound.resume(epoch: position.epoch, first: position.first), nil, nil)
         guard isFirst else { return actions }
         link?.feed = PresenceFeed(people, at: now)
@@ -137,6 +142,16 @@ struct Peer: Sendable {
             actions.append(.rewind(name, position.epoch))
         }
         return actions
+    }
+
+    /// The peer remembers more of our streams than we do: it has places of ours that we never gave out, or our
+    /// acknowledgement of places that we do not have. Then our store was put back from a backup.
+    private func knowsMore(_ position: StreamPosition) -> Bool {
+        if let received = position.received, received.epoch == epoch, !outbox.mayHaveSent(received.through) {
+            return true
+        }
+        guard let stored = inbound.stored, stored.epoch == position.epoch else { return false }
+        return position.first - 1 > stored.through
     }
 
     private mutating func receive(_ seq: Int64, _ envelope: Envelope) throws(Refusal) -> [MeshAction] {

@@ -83,6 +83,10 @@ enum NodeProgram {
             let store = try opening("node.db", in: folder) { path throws(StoreError) in
                 try NodeStore(path: path, epoch: epoch, now: Clock.wallMilliseconds)
             }
+            if store.isRestored {
+                log.write(
+                    .alarm, "node.db was put back from a backup: what it took since then is asked of others again")
+            }
             let stored = try StoredState(reading: store)
             let node = try NodeDriver(loop: loop, setup: setup, identity: identity, stored: stored, log: log)
             try node.store.begin(store)

@@ -30,6 +30,9 @@ package enum NodeRequest: Hashable, Sendable {
     /// The peer shows a new epoch, so all that is retained for it is unsent again. Known epochs change nothing.
     /// Answers `rewound`.
     case rewind(peer: ServerName, epoch: Epoch)
+    /// This store was put back from a backup, as others show: it gets a new epoch, and heads tell from where on their
+    /// numbers mean something new. Answers `done`.
+    case renewEpoch(Epoch)
     /// Turns messages whose deadline has passed `unconfirmed`, some at a time. Answers `expired`.
     case expire(at: Int64)
     /// Deletes what is kept only for a while, some at a time. Answers `purged`.
@@ -81,6 +84,16 @@ extension NodeRequest: BatchRequest {
         switch self {
         case .accept, .receive: true
         default: false
+        }
+    }
+}
+
+extension NodeRequest {
+    /// When it adds a message; nil for all others.
+    var additionAt: Int64? {
+        switch self {
+        case .accept(_, _, _, let at, _), .receive(_, _, _, _, _, let at): at
+        default: nil
         }
     }
 }

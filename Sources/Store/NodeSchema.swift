@@ -1,6 +1,6 @@
 extension Schema {
     /// The database of a node. Times are milliseconds since 1970, epochs and checksums are bit patterns.
-    package static let node = Schema(applicationID: 0x5052_4E31, steps: [nodeStep1])
+    package static let node = Schema(applicationID: 0x5052_4E31, steps: [nodeStep1, nodeStep2])
 
     /// `message.state` is a `StoredState`, `outbox.state` an `OutboxState`. A peer's retained outbox rows are
     /// contiguous up to `peer.last_seq`; all up to `peer.acknowledged` are settled; `queued_*` count the waiting ones.
@@ -59,4 +59,7 @@ extension Schema {
         ) STRICT, WITHOUT ROWID;
         CREATE TABLE pin (server TEXT PRIMARY KEY, key BLOB NOT NULL, pinned_at INTEGER NOT NULL) STRICT;
         """
+
+    /// `conversation.base_seq` is the last number that belongs to an earlier epoch: what was behind it then is lost.
+    private static let nodeStep2 = "ALTER TABLE conversation ADD COLUMN base_seq INTEGER NOT NULL DEFAULT 0"
 }

@@ -33,10 +33,17 @@ package final class NodeStore: DatabaseStore {
     let limits: Limits
     let freeSpace: FreeSpace
     package internal(set) var broken: StoreError?
+    /// The database had come further once: it was put back from a backup, and has a new epoch since.
+    package private(set) var isRestored = false
+    /// The last message when the store was opened.
+    let positionAtOpening: Int64
+    /// nil for a database that is forgotten.
+    private let markPath: String?
+    private var markedAt: Int64 = .min
 
     /// Opens or makes the database at `path` (`:memory:` for one that is forgotten).
     /// - Parameters:
-    ///   - epoch: Random; names this store if it is new, ignored otherwise.
+    ///   - epoch: Random; names this store if it is new or was put back from a backup, ignored otherwise.
     ///   - now: Milliseconds since 1970.
     package init(path: String, epoch: Epoch, now: Int64, limits: Limits = Limits()) throws(StoreError) {
         database = try Database(path: path)
@@ -47,11 +54,63 @@ package final class NodeStore: DatabaseStore {
         if try database.first("SELECT 1 FROM node", read: { $0.integer(0) }) == nil {
             try database.run("INSERT INTO node VALUES (?, ?)", Int64(bitPattern: epoch.value), now)
         }
+        positionAtOpening =
+            try database.first("SELECT max(position) FROM message") { $0.isNull(0) ? 0 : $0.integer(0) } ?? 0
+        markPath = path == ":memory:" ? nil : path + ".mark"
+        if let markPath, let mark = LifeMark(at: markPath), try self.mark().isBehind(mark) {
+            isRestored = true
+            _ = try database.transaction { () throws(StoreError) in try renewEpoch(epoch) }
+        }
+        writeMark(at: now)
     }
 
-    package func perform(_ requests: [NodeRequest]) -> [NodeReply] { performBatch(requests) }
+    package func perform(_ requests: [NodeRequest]) -> [NodeReply] {
+        let replies = performBatch(requests)
+        if markPath != nil, let at = requests.lazy.compactMap(\.additionAt).last, isMarkOld(at: at) {
+            writeMark(at: at)
+        }
+        return replies
+    }
 
-    package func close() throws(StoreError) { try database.close() }
+    package func close() throws(StoreError) {
+        writeMark(at: .max)
+        try database.close()
+    }
+
+    // MARK: Epochs
+
+    private func mark() throws(StoreError) -> LifeMark {
+        let epoch = try database.first("SELECT epoch FROM node") { Epoch(UInt64(bitPattern: $0.integer(0))) }
+        let position = try database.first("SELECT max(position) FROM message") { $0.isNull(0) ? 0 : $0.integer(0) }
+        guard let epoch else { throw StoreError(.damaged, "the store has no epoch") }
+        return LifeMark(epoch: epoch, position: position ?? 0)
+    }
+
+    /// A clock that jumps makes a mark early, never for ever late.
+    private func isMarkOld(at now: Int64) -> Bool {
+        let (age, overflow) = now.subtractingReportingOverflow(markedAt)
+        return overflow || !(0..<NodeStore.markMilliseconds).contains(age)
+    }
+
+    private func writeMark(at now: Int64) {
+        guard let markPath, let mark = try? mark() else { return }
+        mark.write(to: markPath)
+        markedAt = now
+    }
+
+    /// Everything that is told of streams and conversations begins anew; see `NodeRequest.renewEpoch`.
+    func renewEpoch(_ epoch: Epoch) throws(StoreError) -> NodeReply {
+        try database.run("UPDATE node SET epoch = ?", Int64(bitPattern: epoch.value))
+        try database.run(
+            """
+            UPDATE conversation SET base_seq = coalesce(
+                (SELECT max(seq) FROM message WHERE conversation = conversation.id AND position <= ?), 0)
+            """, positionAtOpening)
+        return .done
+    }
+
+    /// So much may be accepted between a backup and a restore without anybody noticing by the mark alone.
+    static let markMilliseconds: Int64 = 5000
 
     /// A message that is here is known again.
     func retried(_ request: NodeRequest) throws(StoreError) -> NodeReply? {
@@ -74,6 +133,7 @@ package final class NodeStore: DatabaseStore {
         case .outbox(let peer, let after, let countMax, let bytesMax):
             try outbox(peer: peer, after: after, countMax: countMax, bytesMax: bytesMax)
         case .rewind(let peer, let epoch): try rewind(peer: peer, epoch: epoch)
+        case .renewEpoch(let epoch): try renewEpoch(epoch)
         case .expire(let now): try expire(at: now)
         case .purge(let now): try purge(at: now)
         case .streams: try streams()

@@ -40,18 +40,19 @@ extension NodeStore {
         .heads(
             try database.rows(
                 """
-                SELECT first, second, last_seq, last_position FROM conversation WHERE first = ?1
-                UNION ALL SELECT first, second, last_seq, last_position FROM conversation WHERE second = ?1
-                UNION ALL SELECT NULL, NULL, last_seq, last_position FROM conversation WHERE id = 1 AND last_seq > 0
+                SELECT first, second, last_seq, base_seq, last_position FROM conversation WHERE first = ?1
+                UNION ALL SELECT first, second, last_seq, base_seq, last_position FROM conversation WHERE second = ?1
+                UNION ALL SELECT NULL, NULL, last_seq, base_seq, last_position FROM conversation
+                    WHERE id = 1 AND last_seq > 0
                 ORDER BY last_position DESC LIMIT ?2
                 """, owner.text, max(0, min(countMax, Welcome.headsMax))
             ) { row -> Welcome.Head? in
                 guard let first = row.optionalText(0) else {
-                    return Welcome.Head(conversation: .everyone, seq: row.count(2))
+                    return Welcome.Head(conversation: .everyone, seq: row.count(2), base: row.count(3))
                 }
                 let other = first == owner.text ? row.optionalText(1) ?? first : first
                 guard let address = try? Address(parsing: other) else { return nil }
-                return Welcome.Head(conversation: .direct(address), seq: row.count(2))
+                return Welcome.Head(conversation: .direct(address), seq: row.count(2), base: row.count(3))
             })
     }
 }

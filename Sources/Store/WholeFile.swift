@@ -37,23 +37,23 @@ package enum WholeFile {
     }
 
     /// Puts a file there whole or not at all: a crash leaves either nothing new or all of it, on the disk. Its mode is
-    /// 0600 from the first moment on, so nobody reads in between.
-    package static func write(_ bytes: [UInt8], to path: String) throws(FileFault) {
+    /// 0600 from the first moment on, so nobody reads in between. Without `isSynced` a power cut may take it back.
+    package static func write(_ bytes: [UInt8], to path: String, isSynced: Bool = true) throws(FileFault) {
         let fresh = "\(path).\(getpid()).new"
         let descriptor = open(fresh, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0o600)
         guard descriptor >= 0 else { throw .last("cannot be written") }
         do throws(FileFault) {
             defer { close(descriptor) }
-            try write(bytes, to: descriptor)
+            try write(bytes, to: descriptor, isSynced: isSynced)
             guard rename(fresh, path) == 0 else { throw .last("cannot be written") }
         } catch {
             unlink(fresh)
             throw error
         }
-        try syncFolder(of: path)
+        if isSynced { try syncFolder(of: path) }
     }
 
-    private static func write(_ bytes: [UInt8], to descriptor: Int32) throws(FileFault) {
+    private static func write(_ bytes: [UInt8], to descriptor: Int32, isSynced: Bool) throws(FileFault) {
         var sent = 0
         while sent < bytes.count {
             let count = bytes[sent...].withUnsafeBytes { Glibc.write(descriptor, $0.baseAddress, $0.count) }
@@ -61,7 +61,7 @@ package enum WholeFile {
             guard count > 0 else { throw .last("cannot be written") }
             sent += count
         }
-        guard fsync(descriptor) == 0 else { throw .last("cannot be written") }
+        guard !isSynced || fsync(descriptor) == 0 else { throw .last("cannot be written") }
     }
 
     /// The name of a new file is on disk only once its folder is.

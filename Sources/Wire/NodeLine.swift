@@ -51,23 +51,33 @@ package struct Welcome: Hashable, Sendable {
     package let heads: [Head]
     /// A file may have this many bytes, 0 if none are taken; nil from a node of an earlier version.
     package let fileBytesMax: Int64?
+    /// Of the node's store: another one than before says that it was put back from a backup. nil from a node of an earlier
+    /// version.
+    package let epoch: Epoch?
 
     package struct Head: Hashable, Sendable {
         package let conversation: Conversation
         package let seq: Int64
+        /// The last number that means the same as in the epoch before.
+        package let base: Int64
 
-        package init(conversation: Conversation, seq: Int64) {
+        package init(conversation: Conversation, seq: Int64, base: Int64 = 0) {
             self.conversation = conversation
             self.seq = seq
+            self.base = base
         }
     }
 
-    package init(data: String, address: Address, token: ResumeToken, heads: [Head], fileBytesMax: Int64? = nil) {
+    package init(
+        data: String, address: Address, token: ResumeToken, heads: [Head], fileBytesMax: Int64? = nil,
+        epoch: Epoch? = nil
+    ) {
         self.data = data
         self.address = address
         self.token = token
         self.heads = heads
         self.fileBytesMax = fileBytesMax
+        self.epoch = epoch
     }
 
     /// 1,000 heads of the longest names take under 200 KiB, which fits a line.

@@ -134,10 +134,12 @@ extension Welcome {
                 writer.object { writer in
                     writer.member("conversation", head.conversation.text)
                     writer.member("seq", head.seq)
+                    if head.base > 0 { writer.member("base", head.base) }
                 }
             }
         }
         if let fileBytesMax { writer.member("fileBytesMax", fileBytesMax) }
+        if let epoch { writer.member("epoch", epoch.text) }
     }
 
     init(_ object: JSONObject) throws(Refusal) {
@@ -149,10 +151,13 @@ extension Welcome {
         var heads: [Head] = []
         for head in try object.objects("heads", countMax: Welcome.headsMax) {
             let conversation = try head.conversation("conversation")
-            heads.append(Head(conversation: conversation, seq: try head.integer("seq", in: 0...Int64.max)))
+            let seq = try head.integer("seq", in: 0...Int64.max)
+            let base = try head.optionalInteger("base", in: 0...seq) ?? 0
+            heads.append(Head(conversation: conversation, seq: seq, base: base))
         }
         self.heads = heads
         fileBytesMax = try object.optionalInteger("fileBytesMax", in: 0...Int64.max)
+        epoch = object.has("epoch") ? try object.epoch("epoch") : nil
     }
 }
 

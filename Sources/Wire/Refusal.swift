@@ -49,6 +49,7 @@ package struct Refusal: Error, Hashable, Sendable {
         case slowConsumer = "slow-consumer"
         case draining
         case replaced
+        case restored
     }
 
     package let code: Code

@@ -190,14 +190,19 @@ struct Play {
     }
 
     /// The whole opening, from an accepted connection to the welcome.
-    mutating func login(_ heads: [(Conversation, Int64)] = [], fileBytesMax: Int64? = 1 << 30) {
+    mutating func login(
+        _ heads: [(Conversation, Int64)] = [], fileBytesMax: Int64? = 1 << 30, epoch: Epoch? = nil, base: Int64 = 0
+    ) {
         hello()
-        welcome(heads, fileBytesMax: fileBytesMax)
+        welcome(heads, fileBytesMax: fileBytesMax, epoch: epoch, base: base)
     }
 
-    mutating func welcome(_ heads: [(Conversation, Int64)] = [], fileBytesMax: Int64? = 1 << 30) {
-        let places = heads.map { Welcome.Head(conversation: $0.0, seq: $0.1) }
-        let welcome = Welcome(data: "v", address: alice, token: token, heads: places, fileBytesMax: fileBytesMax)
+    mutating func welcome(
+        _ heads: [(Conversation, Int64)] = [], fileBytesMax: Int64? = 1 << 30, epoch: Epoch? = nil, base: Int64 = 0
+    ) {
+        let places = heads.map { Welcome.Head(conversation: $0.0, seq: $0.1, base: base) }
+        let welcome = Welcome(
+            data: "v", address: alice, token: token, heads: places, fileBytesMax: fileBytesMax, epoch: epoch)
         give(.line(.welcome(welcome)))
     }
 

@@ -134,6 +134,36 @@ import Wire
         #expect(play.shown == [5])
     }
 
+    /// A store that was put back may have come further again: its numbers mean other messages from the base on.
+    @Test func aRestoredNodeIsReadFromWhereItWentBackTo() {
+        var play = Play()
+        play.login([(.everyone, 0)], epoch: Epoch(1))
+        for seq in 1...5 { play.give(.line(.message(spoken(Int64(seq)), in: .everyone))) }
+        #expect(play.shown == [1, 2, 3, 4, 5])
+        play.give(.closed(reason: "restored"))
+        play.advance(by: .seconds(1))
+        play.login([(.everyone, 7)], epoch: Epoch(2), base: 3)
+        #expect(play.errors == ["node-went-back"])
+        #expect(play.actions.contains(.saveCursor(.everyone, 3)))
+        #expect(play.actions.contains(.saveNodeEpoch(Epoch(2))))
+        let asked = play.sent.compactMap { line -> Int64? in
+            if case .history(_, let range) = line { range.after } else { nil }
+        }
+        #expect(asked.last == 3)
+        // The same epoch again is nothing new.
+        play.give(.closed(reason: "cut"))
+        play.advance(by: .seconds(1))
+        play.login([(.everyone, 7)], epoch: Epoch(2), base: 3)
+        #expect(play.errors == ["node-went-back"])
+    }
+
+    @Test func theFirstEpochThatAClientMeetsIsNoNews() {
+        var play = Play()
+        play.login([(.everyone, 4)], epoch: Epoch(1), base: 2)
+        #expect(play.errors == [])
+        #expect(play.actions.contains(.saveNodeEpoch(Epoch(1))))
+    }
+
     @Test func aRefusedPageIsAskedForAgain() throws {
         var play = ready()
         play.give(.line(.message(spoken(12), in: .everyone)))

@@ -291,6 +291,10 @@ struct World {
             kept[name, default: [:]][file] = "\(reader) \(outcome.rawValue)"
             tell(name, .outcomeAnswer(id, ref: ref, refusal: nil), after: delay(300))
         case .fileAnswered(let token, let data, let refusal): answered(token, data, refusal)
+        case .renewEpoch:
+            let epoch = Epoch(random.next())
+            nodes[name]?.store.epoch = epoch
+            tell(name, .renewed(epoch), after: delay(3))
         case .pin, .beginInbound, .commit, .commitSkip, .readOutbox, .acknowledge, .rewind, .readRefusals:
             let at = max(now, node.storeFreeAt).advanced(by: .milliseconds(delay(2)))
             nodes[name]?.storeFreeAt = at

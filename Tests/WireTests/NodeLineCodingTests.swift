@@ -10,8 +10,8 @@ struct NodeLineCodingTests {
             data: "v=0", address: sample.alice, token: ResumeToken(id: Sample.token, secret: Sample.nonce),
             heads: [
                 Welcome.Head(conversation: .everyone, seq: 41),
-                Welcome.Head(conversation: .direct(sample.bob), seq: Int64.max),
-            ], fileBytesMax: 0)
+                Welcome.Head(conversation: .direct(sample.bob), seq: Int64.max, base: 7),
+            ], fileBytesMax: 0, epoch: Epoch(0xAB))
         return [
             Golden(
                 "hello",
@@ -25,7 +25,8 @@ struct NodeLineCodingTests {
                 """
                 {"tag":"welcome","data":"v=0","address":"alice@s1",\
                 "token":{"id":"\(Sample.tokenText)","secret":"\(Sample.nonceText)"},\
-                "heads":[{"conversation":"public","seq":41},{"conversation":"bob@s2","seq":9223372036854775807}],"fileBytesMax":0}
+                "heads":[{"conversation":"public","seq":41},{"conversation":"bob@s2","seq":9223372036854775807,"base":7}],\
+                "fileBytesMax":0,"epoch":"00000000000000ab"}
                 """, .welcome(welcome)),
             Golden(
                 "published", #"{"tag":"published","fingerprint":"\#(Sample.fingerprintText)"}"#,
@@ -120,7 +121,8 @@ struct NodeLineCodingTests {
         encode: { $0.encoded() }, decode: { bytes throws(Refusal) in try NodeLine(JSONObject(message: bytes)) },
         optional: [
             "refused message: ref", "refused message: id", "closing for now: retrySeconds", "accepted: waiting",
-            "welcome: fileBytesMax", "file: ref", "file that ended: outcome", "history: hasMore",
+            "welcome: fileBytesMax", "welcome: epoch", "welcome: heads.1.base", "file: ref", "file that ended: outcome",
+            "history: hasMore",
             "empty history: hasMore",
         ])
 
@@ -208,7 +210,7 @@ struct NodeLineCodingTests {
     @Test func headsFillALineAtMost() throws {
         let name = String(repeating: "x", count: 64)
         let address = try Address(parsing: "\(name)@\(name)")
-        let head = Welcome.Head(conversation: .direct(address), seq: Int64.max)
+        let head = Welcome.Head(conversation: .direct(address), seq: Int64.max, base: Int64.max)
         let welcome = Welcome(
             data: String(repeating: "x", count: 2048), address: address,
             token: ResumeToken(id: Sample.token, secret: Sample.nonce),

@@ -30,7 +30,7 @@ final class LinkConnection: EndpointHandler {
     /// Closes with a reason of the form `code: text`, which the other side reads back.
     func close(_ refusal: Refusal) {
         isForgotten = true
-        let isOrdinary = refusal.code == .draining || refusal.code == .replaced
+        let isOrdinary = [.draining, .replaced, .restored].contains(refusal.code)
         let reason = LinkConnection.shortened("\(refusal.code.rawValue): \(refusal.text)")
         endpoint.close(isOrdinary ? .goingAway : LinkConnection.refusalCode, reason: reason)
     }

@@ -18,6 +18,10 @@ extension Log {
             write(.warning, "the setup file names another key than the pinned one, and wins", [("server", server.text)])
         case .peerRestored(let server, let epoch):
             write(.warning, "peer has a new store", [("server", server.text), ("epoch", epoch.text)])
+        case .ownStoreRestored(let server):
+            write(
+                .alarm, "our store was put back from a backup: what it took since then is asked of others again",
+                [("known by", server.text)])
         case .itemRefused(let server, let seq, let code):
             write(
                 .warning, "message refused", [("server", server.text), ("seq", String(seq)), ("code", code.rawValue)])

@@ -27,6 +27,7 @@ package struct Hub: Sendable {
         case pin(ServerName, IdentityKey)
         case outbox(ServerName, after: Int64)
         case rewind(ServerName, Epoch)
+        case renew(Epoch)
         case beginInbound(ServerName, Epoch)
         case refusals(ServerName, Epoch, after: Int64, through: Int64, countMax: Int)
         case acknowledge(ServerName)

@@ -44,6 +44,9 @@ extension Hub {
             settling[peer]?.refused += refused
             settle(peer, wall: wall)
         case .rewind(let peer, let epoch): ask(.rewind(peer: peer, epoch: epoch), for: .rewind(peer, epoch))
+        case .renewEpoch:
+            let epoch = Epoch(random.next())
+            ask(.renewEpoch(epoch), for: .renew(epoch))
         case .readRefusals(let peer, let epoch, let after, let through, let countMax):
             ask(
                 .refusals(peer: peer, after: after),
@@ -156,6 +159,15 @@ extension Hub {
         }
     }
 
+    /// Links and sessions begin anew: what they remember of places may mean something else now.
+    private mutating func renewed(
+        _ epoch: Epoch, at now: Instant, wall: Int64, using random: inout some RandomNumberGenerator
+    ) {
+        tell(.renewed(epoch), at: now, wall: wall, using: &random)
+        let refusal = Refusal(.restored, "the node's store was put back from a backup; log in again")
+        for id in sessions.keys.sorted() { actions.append(.close(id, .closing(refusal, retrySeconds: 0))) }
+    }
+
     /// The mesh goes on from what it has heard, so what a full disk did not take is offered again, with the next
     /// acknowledgement or in a minute. Each offer names all refused places that are not on disk: the later of two may
     /// succeed where the first failed, and would otherwise call them delivered.
@@ -187,6 +199,7 @@ extension Hub {
                 .outboxRead(peer, after: after, rows, hasMore: page.hasMore), at: now, wall: wall, using: &random)
         case (.rewind(let peer, let epoch), .rewound(let first)):
             tell(.rewound(peer, epoch, first: first), at: now, wall: wall, using: &random)
+        case (.renew(let epoch), .done): renewed(epoch, at: now, wall: wall, using: &random)
         case (.rewind(let peer, let epoch), .failed), (.beginInbound(let peer, let epoch), .failed):
             // Until the store has rewound nothing is sent on this link, and until it knows where the peer's stream
             // begins it takes nothing from it: another link has to ask again.

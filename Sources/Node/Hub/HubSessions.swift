@@ -38,7 +38,7 @@ extension Hub {
         sessionsOfUser[login.user, default: []].append(id)
         let welcome = Welcome(
             data: login.data, address: address(of: login.user), token: login.token, heads: heads,
-            fileBytesMax: fileBytesMax)
+            fileBytesMax: fileBytesMax, epoch: mesh.epoch)
         actions.append(.send([id], .welcome(welcome)))
     }
 
