@@ -9,16 +9,20 @@ SEEDS ?= 200
 strict := -Xswiftc -warnings-as-errors
 swift_folders := Package.swift Sources Tests
 
-.PHONY: help build run demo bench test scenarios simulate check format lint layers clean packages test-packages debug-build release-build
+.PHONY: help build run demo bench test scenarios simulate conformance check format lint layers clean \
+	packages test-packages conformance-packages debug-build release-build
 
 help: ## show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 packages:
 	@Scripts/install-packages
 
 test-packages:
 	@Scripts/install-packages --tests
+
+conformance-packages:
+	@Scripts/install-packages --conformance
 
 debug-build: test-packages
 	$(SWIFT) build --build-tests $(strict)
@@ -45,6 +49,9 @@ scenarios: debug-build ## the scenario tests alone; ONLY=word picks some
 
 simulate: debug-build ## the simulator alone, with many seeds: make simulate SEEDS=2000
 	POSTROAD_SEEDS=$(SEEDS) $(SWIFT) test --skip-build $(strict) --filter SimulatorTests
+
+conformance: release-build conformance-packages ## the WebSocket layer against the Autobahn suite; QUICK=1 takes a minute; ONLY=9.1 picks cases
+	Scripts/conformance $(if $(QUICK),--quick) $(ONLY)
 
 check: lint layers test ## everything that must hold: format, layers, no warnings, tests
 
