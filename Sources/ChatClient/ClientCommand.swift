@@ -37,6 +37,8 @@ package enum ClientEvent: Hashable, Sendable {
     case message(ShownMessage, answering: CommandToken?)
     case state(MessageID, SendState, answering: CommandToken?)
     case person(Person, answering: CommandToken?)
+    /// Another server cannot be reached any more, or can again. `waiting` of one's own messages are for it.
+    case server(ServerStatus, waiting: Int)
     case key(DeviceKey, of: Address, change: KeyChange?, answering: CommandToken?)
     /// These messages of the conversation are not here; the history command asks for them.
     case gap(Conversation, ClosedRange<Int64>, answering: CommandToken?)

@@ -65,6 +65,8 @@ package struct ClientMachine: Sendable {
     var delay = ReconnectDelay()
     var reconnectAt: Instant?
     var wantedDelay: Duration?
+    /// What came while the node's proof is being checked, to be believed once it is good.
+    var heldLines: [NodeLine] = []
     var lastHeard = Instant(nanoseconds: 0)
     var hasPinged = false
 
@@ -107,6 +109,8 @@ package struct ClientMachine: Sendable {
     var lastRef: Int64 = 0
     /// Who is not offline, as last told.
     var people: [Address: Person] = [:]
+    /// Servers that cannot be reached, as last told.
+    var unreachable: Set<ServerName> = []
     /// Who has been named since each `who` under way.
     var rolls: [Int64: Set<Address>] = [:]
     /// Tried again at this time: keys and pages that could not be had.

@@ -64,6 +64,7 @@ extension ClientMachine {
             guard welcome.address == address else { return fault("the node welcomed \(welcome.address)") }
             phase = .login(.checking(welcome))
             actions.append(.scram(.check(welcome.data)))
+        case (_, .checking) where heldLines.count < ClientMachine.heldLinesMax: heldLines.append(line)
         default: fault("the node sent \"\(line.tag)\" in the middle of the login")
         }
     }
@@ -174,7 +175,13 @@ extension ClientMachine {
         undelivered.wantAll()
         workOn()
         follow { $0.connected(fileBytesMax: welcome.fileBytesMax, at: $1) }
+        let held = heldLines
+        heldLines = []
+        for line in held { received(line) }
     }
+
+    /// The check takes milliseconds.
+    private static let heldLinesMax = 1000
 
     // MARK: The end of a connection
 
@@ -219,6 +226,7 @@ extension ClientMachine {
         guard phase != .offline else { return }
         guard hasBeenOnline else { return end(.unreachable(reason)) }
         phase = .offline
+        heldLines = []
         outgoing.forgetSent()
         undelivered.giveUp()
         publication = .wanted

@@ -131,6 +131,7 @@ extension ClientMachine {
         case .states(let ref, let unknown): statesCame(ref, unknown: unknown)
         case .message(let entry, let conversation): live(entry, in: conversation)
         case .presence(let people): presence(people)
+        case .servers(let servers, let isWhole): serversChanged(servers, isWhole: isWhole)
         case .people(let ref, let people): named(people, ref)
         case .keys(let ref, let address, let keys):
             guard asked[ref] == .keys(address) else { return }

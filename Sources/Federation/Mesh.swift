@@ -80,7 +80,7 @@ package struct Mesh: Sendable {
         case .askFile, .withdrawFiles, .chunkAnswer, .outcomeAnswer: applyToFiles(event, at: now, &actions)
         case .presence(let changes):
             for person in changes { people[person.user] = person.isOnline ? person : nil }
-            for name in order { peers[name]?.link?.feed?.changed(changes.map(\.user), people) }
+            for name in order { peers[name]?.presenceChanged(changes.map(\.user), people) }
         case .pinned, .queued, .outboxRead, .rewound, .committed, .commitFailed, .refusalsRead:
             applyToStream(event, at: now, &random, &actions)
         case .renewed(let epoch): renewed(epoch, at: now, &random, &actions)

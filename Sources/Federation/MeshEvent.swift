@@ -12,16 +12,19 @@ package struct PeerSetup: Hashable, Sendable {
     package let transport: LinkTransport
     /// A link to it is under TLS, whoever dialled.
     package let requiresTLS: Bool
+    /// Which of our people it is told of.
+    package let presence: PresencePolicy
 
     package init(
         name: ServerName, address: String?, key: IdentityKey? = nil, transport: LinkTransport = .tls,
-        requiresTLS: Bool = false
+        requiresTLS: Bool = false, presence: PresencePolicy = .all
     ) {
         self.name = name
         self.address = address
         self.key = key
         self.transport = transport
         self.requiresTLS = requiresTLS
+        self.presence = presence
     }
 }
 
@@ -30,6 +33,11 @@ package struct LinkID: Hashable, Comparable, Sendable {
     package let value: UInt64
 
     package static func < (left: LinkID, right: LinkID) -> Bool { left.value < right.value }
+}
+
+/// Which of a node's people a peer may see. Whoever it may not see it can write to all the same.
+package enum PresencePolicy: String, Hashable, Sendable, CaseIterable {
+    case all, none
 }
 
 /// What is below the WebSocket of a link, as both sides sign it.

@@ -132,6 +132,7 @@ struct Peer: Sendable {
         if isFirst, mayShowRestore, knowsMore(position) { return [.renewEpoch] }
         var actions = perform(inbound.resume(epoch: position.epoch, first: position.first), nil, nil)
         guard isFirst else { return actions }
+        let people = visible(people)
         link?.feed = PresenceFeed(people, at: now)
         let received = position.received.flatMap { $0.epoch == epoch ? $0.through : nil }
         if position.epoch == peerEpoch {
@@ -199,11 +200,22 @@ struct Peer: Sendable {
     /// The answer to a question that cannot be asked, or not be answered any more.
     static let notLinked = Refusal(.timedOut, "there is no link to that server now; try again later")
 
+    /// Those of our people that the peer is told of.
+    private func visible(_ people: [UserName: LocalPerson]) -> [UserName: LocalPerson] {
+        setup.presence == .all ? people : [:]
+    }
+
+    mutating func presenceChanged(_ users: [UserName], _ people: [UserName: LocalPerson]) {
+        guard setup.presence == .all else { return }
+        link?.feed?.changed(users, people)
+    }
+
     // MARK: Time
 
     mutating func tick(_ people: [UserName: LocalPerson], at now: Instant) -> [MeshAction] {
         guard let id = link?.id else { return [] }
         var actions: [MeshAction] = []
+        let people = visible(people)
         if let page = link?.feed?.page(of: own, people, at: now) { actions.append(.send(id, .presence(page))) }
         let refusal = Refusal(.timedOut, "that server did not answer in time; try again later")
         for (token, user) in link?.keys.expired(at: now) ?? [] { actions.append(lastKnown(user, token, refusal)) }

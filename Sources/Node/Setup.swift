@@ -51,6 +51,7 @@ package struct Setup: Sendable {
         package let key: IdentityKey?
         /// How it is dialled: under TLS unless the entry says `ws://`.
         package let transport: LinkTransport
+        package let presence: PresencePolicy
         /// True where the entry says `wss://`: then plaintext is refused, whoever dialled.
         package let requiresTLS: Bool
     }

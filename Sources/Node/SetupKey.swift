@@ -72,11 +72,12 @@ package enum SetupKey: String, CaseIterable, Sendable {
 
 /// The keys of an entry of `mailing_address` that is an object.
 package enum PeerKey: String, CaseIterable, Sendable {
-    case address, key
+    case address, key, presence
 
     package var meaning: String {
         switch self {
         case .address: "where to dial it, HOST:PORT, wss://HOST:PORT or ws://HOST:PORT; without one it only dials us"
+        case .presence: "which of this node's people it is told of: all (the default) or none"
         case .key: "the key that it must prove, as postroad-node key prints it there; without one the first is pinned"
         }
     }

@@ -16,6 +16,13 @@ extension Setup.PeerEntry {
             key = try entry.read(PeerKey.key.rawValue) { object throws(Refusal) in
                 object.has(PeerKey.key.rawValue) ? try object.identityKey(PeerKey.key.rawValue) : nil
             }
+            presence = try entry.read(PeerKey.presence.rawValue) { object throws(Refusal) in
+                guard let text = try object.optionalString(PeerKey.presence.rawValue, bytesMax: 16) else { return .all }
+                guard let policy = PresencePolicy(rawValue: text) else {
+                    throw Refusal(.badValue, "\"presence\" is \"all\" or \"none\"")
+                }
+                return policy
+            }
             guard target != nil || key != nil else {
                 throw table.error(at: name, "\"\(name)\" needs an address or a key")
             }
@@ -24,6 +31,7 @@ extension Setup.PeerEntry {
                 try Target(try Self.text(name, in: object), named: name)
             }
             key = nil
+            presence = .all
         }
         address = target?.host.description
         transport = target?.transport ?? .tls

@@ -57,7 +57,8 @@ package struct SetupSummary: Sendable {
         let key = peer.key.map { "it must prove \($0.text)" }
         guard let address = peer.address else { return "not dialled: no address; it dials us, and \(key ?? "")" }
         let how = peer.transport == .tls ? "under TLS" : "in plaintext"
-        return "dialled at \(address) \(how); \(key ?? "the first key that it proves is pinned")"
+        let seen = peer.presence == .all ? "" : "; it is not told who is online here"
+        return "dialled at \(address) \(how); \(key ?? "the first key that it proves is pinned")\(seen)"
     }
 
     fileprivate static func count(_ count: Int, _ one: String, _ many: String) -> String {
@@ -111,6 +112,7 @@ package struct SetupSummary: Sendable {
         writer.member("dialled", peer.address != nil)
         if peer.address == nil { writer.member("reason", "no-address") }
         writer.member("transport", peer.transport.rawValue)
+        writer.member("presence", peer.presence.rawValue)
     }
 }
 

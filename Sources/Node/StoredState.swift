@@ -33,7 +33,8 @@ extension Hub {
         }
         let peers = setup.peers.map {
             PeerSetup(
-                name: $0.name, address: $0.address, key: $0.key, transport: $0.transport, requiresTLS: $0.requiresTLS)
+                name: $0.name, address: $0.address, key: $0.key, transport: $0.transport, requiresTLS: $0.requiresTLS,
+                presence: $0.presence)
         }
         let mesh = Mesh(
             identity: LinkIdentity(name: setup.serverName, key: key), epoch: stored.streams.epoch, peers: peers,

@@ -44,6 +44,12 @@ package enum EventLine {
             writer.member("address", person.address.text)
             writer.member("status", person.status.rawValue)
             if let first = person.devices.first { writer.member("fingerprint", first.text) }
+        case .server(let status, let waiting):
+            writer.member("server", status.server.text)
+            writer.member("state", status.isReachable ? "reachable" : "unreachable")
+            guard !status.isReachable else { return }
+            writer.member("since", status.since)
+            writer.member("waiting", Int64(waiting))
         case .key(let key, let address, let change, _):
             writer.member("address", address.text)
             writer.member("fingerprint", key.fingerprint.text)
@@ -69,6 +75,7 @@ package enum EventLine {
         case .message: "message"
         case .state: "state"
         case .person: "person"
+        case .server: "server"
         case .key: "key"
         case .gap: "gap"
         case .file: "file"

@@ -46,7 +46,7 @@ extension ClientEvent {
     /// The command that the event answers.
     package var answering: CommandToken? {
         switch self {
-        case .connected, .disconnected: nil
+        case .connected, .disconnected, .server: nil
         case .message(_, let token), .state(_, _, let token), .person(_, let token), .key(_, _, _, let token),
             .gap(_, _, let token), .error(_, _, let token), .file(_, let token):
             token

@@ -162,6 +162,7 @@ package struct LineModel: Sendable {
         case .person(let person, _):
             note(person.address)
             say("  \(person.address)  \(SafeText(person.status.words))", timed: false)
+        case .server(let status, let waiting): show(status, waiting: waiting)
         case .key(let key, let address, let change, _): answer(key, of: address, change)
         }
     }

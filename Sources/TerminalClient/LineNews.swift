@@ -30,6 +30,18 @@ extension LineModel {
         if count > 0 { say("  \(count) of your messages wait and are sent by themselves", .quiet) }
     }
 
+    mutating func show(_ status: ServerStatus, waiting: Int) {
+        guard !status.isReachable else { return say("\(status.server) can be reached again", .quiet) }
+        let time = localTime(status.since).minute
+        let words: SafeLine =
+            switch waiting {
+            case 0: ""
+            case 1: ", one of your messages waits"
+            default: ", \(waiting) of your messages wait"
+            }
+        say("\(status.server) unreachable since \(time)\(words)", .quiet)
+    }
+
     // MARK: People and keys of one turn
 
     static func isGrouped(_ answered: AnsweredEvent) -> Bool {

@@ -119,6 +119,9 @@ package struct VerbRun: Sendable {
         case .message(let message, _) where isOurs:
             model.show(message, isHistory: verb != .tail)
             for line in model.takeLines() { print(line) }
+        case .server(let status, let waiting) where verb == .tail:
+            model.show(status, waiting: waiting)
+            for line in model.takeLines() { print(line) }
         case .gap(let conversation, let range, _) where isOurs:
             complain("\(conversation): \(range.lowerBound) to \(range.upperBound) are not here")
         case .done where isOurs: done()

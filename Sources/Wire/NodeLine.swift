@@ -5,6 +5,8 @@ package enum NodeLine: Hashable, Sendable {
     /// The server-first message of SCRAM.
     case challenge(data: String)
     case welcome(Welcome)
+    /// Other servers. Where it is whole, as behind the welcome, all others can be reached; otherwise those that changed.
+    case servers([ServerStatus], isWhole: Bool)
     /// What became of a message that this account sent.
     case state(MessageState)
     /// Ends the answer to `states`, whose `state` lines came before it: of `unknown` the account never had any accepted.

@@ -8,6 +8,7 @@ extension NodeLine {
         case .hello: "hello"
         case .challenge: "challenge"
         case .welcome: "welcome"
+        case .servers: "servers"
         case .state: "state"
         case .states: "states"
         case .message: "message"
@@ -42,6 +43,11 @@ extension NodeLine {
             writer.member("signature", base64: signature)
         case .challenge(let data): writer.member("data", data)
         case .welcome(let welcome): welcome.encode(into: &writer)
+        case .servers(let servers, let isWhole):
+            writer.array("servers") { writer in
+                for server in servers { writer.object { server.encode(into: &$0) } }
+            }
+            if isWhole { writer.member("isWhole", true) }
         case .state(let state): state.encode(into: &writer)
         case .states(let ref, let unknown):
             writer.member("ref", ref)
@@ -89,6 +95,12 @@ extension NodeLine {
             self = .hello(version: version, server: server, key: key, signature: signature)
         case "challenge": self = .challenge(data: try object.string("data", bytesMax: LoginMethod.dataBytesMax))
         case "welcome": self = .welcome(try Welcome(object))
+        case "servers":
+            var servers: [ServerStatus] = []
+            for object in try object.objects("servers", countMax: ServerStatus.countMax) {
+                servers.append(try ServerStatus(object))
+            }
+            self = .servers(servers, isWhole: try object.flag("isWhole"))
         case "state": self = .state(try MessageState(object))
         case "states":
             let unknown = try object.messageIDs("unknown", countMax: MessageState.idsMax)

@@ -23,6 +23,44 @@ import Wire
         #expect(play.actions.contains { if case .saveServerPin = $0 { true } else { false } })
     }
 
+    /// A lively network says things before a slow machine has checked the node's proof.
+    @Test func whatComesBehindTheWelcomeWaitsForItsCheck() {
+        var play = Play()
+        play.checks = false
+        play.login([(.everyone, 0)])
+        play.give(.line(.message(spoken(1), in: .everyone)))
+        play.give(.line(.message(spoken(2), in: .everyone)))
+        #expect(play.end == nil)
+        #expect(play.shown == [])
+        play.give(.scramDone(""))
+        #expect(play.machine.isOnline)
+        #expect(play.shown == [1, 2])
+    }
+
+    @Test func nothingIsBelievedThatCameBehindAWrongProof() {
+        var play = Play()
+        play.checks = false
+        play.login([(.everyone, 0)])
+        play.give(.line(.message(spoken(1), in: .everyone)))
+        play.give(.scramFailed(.nodeRefused))
+        #expect(play.shown == [])
+        guard case .protocolFault = play.end else {
+            Issue.record("went on")
+            return
+        }
+    }
+
+    @Test func anEndlessFloodBehindTheWelcomeEndsTheClient() {
+        var play = Play()
+        play.checks = false
+        play.login([(.everyone, 0)])
+        for seq in 1...1001 { play.give(.line(.message(spoken(Int64(seq)), in: .everyone))) }
+        guard case .protocolFault = play.end else {
+            Issue.record("went on")
+            return
+        }
+    }
+
     @Test func aChangedServerKeyEndsTheClient() {
         var stored = StoredState()
         stored.serverPin = IdentityKey(bytes: [UInt8](repeating: 1, count: 32))

@@ -333,6 +333,25 @@ private let north = server("north")
 
     // MARK: Presence and keys
 
+    /// The peer may write to our people, and ask for their keys, without being told who is there.
+    @Test func aPeerIsToldOfNobodyWhereItIsSetUpSo() {
+        let setup = PeerSetup(name: north, address: nil, key: MeshBench.key("north"), presence: .none)
+        let bench = MeshBench(peers: [setup])
+        bench.feed(.started)
+        let user = user("bob")
+        bench.feed(.presence([LocalPerson(user: user, isOnline: true, devices: [])]))
+        let id = bench.link()
+        var pages: [PresencePage] = []
+        for _ in 0..<5 {
+            bench.now = bench.now.advanced(by: .seconds(1))
+            bench.feed(.presence([LocalPerson(user: user, isOnline: true, devices: [])]))
+            for case .presence(let page) in bench.feed(.tick).sent(id) { pages.append(page) }
+        }
+        #expect(pages.map(\.people.count).max() ?? 0 == 0)
+        let actions = bench.feed(.received(id, .keysWanted(ref: 1, user: user)))
+        #expect(actions.contains(.findKeys(id, ref: 1, user)))
+    }
+
     @Test func peopleOfADeadLinkAreUnknown() {
         let bench = MeshBench.pinned()
         let id = bench.link()

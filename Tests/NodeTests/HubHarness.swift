@@ -129,8 +129,19 @@ struct HubHarness {
         return id
     }
 
-    /// What a session was sent since it was last asked, but for news of people.
-    mutating func take(_ id: SessionID) -> [NodeLine] { takeAll(id).filter { $0.tag != "presence" } }
+    /// What a session was sent since it was last asked, but for news of people and servers.
+    mutating func take(_ id: SessionID) -> [NodeLine] {
+        takeAll(id).filter { $0.tag != "presence" && $0.tag != "servers" }
+    }
+
+    /// What a session was told of other servers since it was last asked.
+    mutating func takeServers(_ id: SessionID) -> [NodeLine] { takeAll(id).filter { $0.tag == "servers" } }
+
+    mutating func advance(seconds: Int64) {
+        now = now.advanced(by: .seconds(seconds))
+        wall += seconds * 1000
+        handle(.rang)
+    }
 
     mutating func takeAll(_ id: SessionID) -> [NodeLine] {
         defer { sent[id] = [] }

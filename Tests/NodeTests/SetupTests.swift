@@ -281,9 +281,9 @@ import Wire
         #expect(
             json == """
                 {"setup":"\\\\u{202e}/s","server_name":"s1","admin":{"accounts":1,"typed":1,"unreadable":0},\
-                "mailing_address":[{"server":"s2","address":"127.0.0.1:5556","dialled":true,"transport":"wss"},\
-                {"server":"s8","address":"10.0.0.8:1","dialled":true,"transport":"ws"},\
-                {"server":"s4","key":"\(Self.key)","dialled":false,"reason":"no-address","transport":"wss"}],\
+                "mailing_address":[{"server":"s2","address":"127.0.0.1:5556","dialled":true,"transport":"wss","presence":"all"},\
+                {"server":"s8","address":"10.0.0.8:1","dialled":true,"transport":"ws","presence":"all"},\
+                {"server":"s4","key":"\(Self.key)","dialled":false,"reason":"no-address","transport":"wss","presence":"all"}],\
                 "client_address":"127.0.0.1:5001","link_address":"127.0.0.1:5555",\
                 "data":{"folder":"\\\\u{202e}/data","state":"unusable","reason":"no"},"password_iterations":600000,\
                 "allow_plaintext_links":false,"require_client_tls":false,"file_bytes_max":104857600,"spool_bytes_max":10737418240,\

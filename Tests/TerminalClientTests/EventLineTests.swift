@@ -33,6 +33,14 @@ import Wire
             (
                 .person(Person(address: bob, status: .unknown, devices: []), answering: nil),
                 #"{"event":"person","address":"bob@s2","status":"unknown"}"#
+            ),
+            (
+                .server(ServerStatus(server: server, isReachable: false, since: 9), waiting: 3),
+                #"{"event":"server","server":"s3","state":"unreachable","since":9,"waiting":3}"#
+            ),
+            (
+                .server(ServerStatus(server: server, isReachable: true, since: 9), waiting: 0),
+                #"{"event":"server","server":"s3","state":"reachable"}"#
             ), (.gap(.everyone, 3...4, answering: nil), #"{"event":"gap","conversation":"public","from":3,"to":4}"#),
             (.error(code: "busy", text: "later", answering: nil), #"{"event":"error","code":"busy","text":"later"}"#),
         ]

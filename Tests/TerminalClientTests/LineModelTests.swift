@@ -182,6 +182,18 @@ import Wire
         #expect(told(&model, .connected(samples.alice)) == ["connected again"])
     }
 
+    @Test func serversThatCannotBeReachedAreNamedWithWhatWaitsForThem() throws {
+        var model = model()
+        let server = try ServerName("s8")
+        let away = ServerStatus(server: server, isReachable: false, since: 0)
+        let time = Samples.time(0).minute
+        #expect(told(&model, .server(away, waiting: 0)) == ["s8 unreachable since \(time)"])
+        #expect(told(&model, .server(away, waiting: 1)) == ["s8 unreachable since \(time), one of your messages waits"])
+        #expect(told(&model, .server(away, waiting: 3)) == ["s8 unreachable since \(time), 3 of your messages wait"])
+        let back = ServerStatus(server: server, isReachable: true, since: 0)
+        #expect(told(&model, .server(back, waiting: 0)) == ["s8 can be reached again"])
+    }
+
     @Test func filesSayWhatToDoAndHowFarTheyAre() {
         var model = model(onTerminal: true)
         let bob = samples.bob

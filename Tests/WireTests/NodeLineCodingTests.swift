@@ -29,6 +29,13 @@ struct NodeLineCodingTests {
                 "fileBytesMax":0,"epoch":"00000000000000ab"}
                 """, .welcome(welcome)),
             Golden(
+                "servers",
+                """
+                {"tag":"servers","servers":[{"server":"s2","isReachable":false,"since":7}],"isWhole":true}
+                """,
+                .servers(
+                    [ServerStatus(server: sample.bob.server, isReachable: false, since: 7)], isWhole: true)),
+            Golden(
                 "published", #"{"tag":"published","fingerprint":"\#(Sample.fingerprintText)"}"#,
                 .published(sample.fingerprint)),
             Golden(
@@ -121,7 +128,8 @@ struct NodeLineCodingTests {
         encode: { $0.encoded() }, decode: { bytes throws(Refusal) in try NodeLine(JSONObject(message: bytes)) },
         optional: [
             "refused message: ref", "refused message: id", "closing for now: retrySeconds", "accepted: waiting",
-            "welcome: fileBytesMax", "welcome: epoch", "welcome: heads.1.base", "file: ref", "file that ended: outcome",
+            "welcome: fileBytesMax", "servers: isWhole", "servers: servers.0.isReachable", "welcome: epoch",
+            "welcome: heads.1.base", "file: ref", "file that ended: outcome",
             "history: hasMore",
             "empty history: hasMore",
         ])

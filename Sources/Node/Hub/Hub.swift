@@ -66,6 +66,7 @@ package struct Hub: Sendable {
     /// How many of them are of each account.
     var fileErrandCounts: [UserName: Int] = [:]
     var filePurge = FilePurge.idle
+    var absences: [ServerName: Absence] = [:]
     /// 0 if no files are taken.
     let fileBytesMax: Int64
     var isDraining = false
@@ -121,12 +122,14 @@ package struct Hub: Sendable {
     // MARK: Time
 
     private mutating func start(at now: Instant, wall: Int64, using random: inout some RandomNumberGenerator) {
+        awaitServers(at: now, wall: wall)
         tell(.started, at: now, wall: wall, using: &random)
         scheduleExpiry(at: now)
     }
 
     private mutating func rang(at now: Instant, wall: Int64, using random: inout some RandomNumberGenerator) {
         tell(.tick, at: now, wall: wall, using: &random)
+        tellAbsences(at: now)
         guard let due = nextExpiry, now >= due else { return }
         ask(.expire(at: wall), for: .expire)
         ask(.purge(at: wall), for: .purge)

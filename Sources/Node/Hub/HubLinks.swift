@@ -61,7 +61,10 @@ extension Hub {
             keepOutcome(of: from, id, by: reader, outcome, on: link, ref, wall: wall)
         case .fileAnswered(let token, let data, let refusal): fileAnswered(token, data, refusal)
         case .wake(let instant): actions.append(.wake(at: instant))
-        case .dial, .send, .ping, .close, .sign, .verify, .note: actions.append(.mesh(action))
+        case .note(let note):
+            noteLink(note, at: now, wall: wall)
+            actions.append(.mesh(action))
+        case .dial, .send, .ping, .close, .sign, .verify: actions.append(.mesh(action))
         }
     }
 

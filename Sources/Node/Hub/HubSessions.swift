@@ -40,6 +40,7 @@ extension Hub {
             data: login.data, address: address(of: login.user), token: login.token, heads: heads,
             fileBytesMax: fileBytesMax, epoch: mesh.epoch)
         actions.append(.send([id], .welcome(welcome)))
+        if !mesh.linkStates.isEmpty { actions.append(.send([id], absenceLine())) }
     }
 
     mutating func left(
