@@ -50,7 +50,7 @@ def scenario_check_refuses_what_the_start_refuses(play: Play) -> None:
         ("{\"server_name\": \"s1\",\n\"admin\": {\"bob\": \"x\",\n\"bob@s1\": \"y\"}}",
          "3: \"bob@s1\": \"admin\" names bob@s1 twice"),
         ("{\"server_name\": \"s1\",\n\"mailing_address\": {\"s2\":\n{\"kye\": \"\"}}}",
-         "3: \"s2\": unknown key \"kye\"; did you mean \"key\"? Known keys: address, key"),
+         "3: \"s2\": unknown key \"kye\"; did you mean \"key\"? Known keys: address, key, presence"),
     ]
     for text, complaint in cases:
         file.write_text(text)
