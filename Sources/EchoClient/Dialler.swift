@@ -9,14 +9,16 @@ final class Dialler {
     let path: String
     private let target: HostPort
     private let resolver: Resolver
+    private let subprotocols: [String]
     private let deflate: DeflateSettings?
 
-    init(loop: EventLoop, url: WebSocketURL, deflates: Bool) throws {
+    init(loop: EventLoop, _ options: Options) throws {
         self.loop = loop
-        path = url.path
-        target = url.target
+        path = options.url.path
+        target = options.url.target
+        subprotocols = options.subprotocols
         resolver = try Resolver(loop: loop, threads: 1)
-        deflate = deflates ? Dialler.deflate : nil
+        deflate = options.deflates ? Dialler.deflate(keepsContext: options.keepsContext) : nil
     }
 
     /// Finds the server's addresses and dials. `completion` gets an endpoint that is still opening; set its handler.
@@ -28,7 +30,8 @@ final class Dialler {
         let stream = Stream.connect(
             loop: loop, to: addresses, timeout: .seconds(10), egressLimits: Dialler.egressLimits)
         return try Endpoint(
-            dialled: stream, host: target.description, path: path, limits: Dialler.limits, deflate: deflate)
+            dialled: stream, host: target.description, path: path, subprotocols: subprotocols, limits: Dialler.limits,
+            deflate: deflate)
     }
 
     /// Wider than a program needs that knows its peers: the conformance suite sends 16 MiB, 4 MiB in fragments of 64
@@ -44,10 +47,10 @@ final class Dialler {
     /// Room for two of the longest messages.
     private static let egressLimits = EgressQueue.Limits(bytesMax: 33 << 20, highWaterBytes: 1 << 20)
 
-    private static var deflate: DeflateSettings {
+    private static func deflate(keepsContext: Bool) -> DeflateSettings {
         var settings = DeflateSettings(library: Zlib())
-        settings.serverKeepsContext = true
-        settings.clientKeepsContext = true
+        settings.serverKeepsContext = keepsContext
+        settings.clientKeepsContext = keepsContext
         return settings
     }
 }

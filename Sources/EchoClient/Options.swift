@@ -3,21 +3,30 @@ import Net
 /// The command line.
 struct Options {
     private(set) var deflates = false
+    /// Whether a compressed message may refer to those before it (RFC 7692 §7.1.1).
+    private(set) var keepsContext = true
+    /// Best first.
+    private(set) var subprotocols: [String] = []
     private(set) var isSuiteRun = false
     let url: WebSocketURL
 
     init?(_ arguments: some Sequence<String>) {
         var url: WebSocketURL?
-        for argument in arguments {
+        var rest = Array(arguments)[...]
+        while let argument = rest.popFirst() {
             switch argument {
             case "--deflate": deflates = true
+            case "--no-context-takeover": keepsContext = false
+            case "--subprotocol":
+                guard let subprotocol = rest.popFirst() else { return nil }
+                subprotocols.append(subprotocol)
             case "--autobahn": isSuiteRun = true
             default:
                 guard url == nil, let parsed = WebSocketURL(parsing: argument) else { return nil }
                 url = parsed
             }
         }
-        guard let url else { return nil }
+        guard let url, deflates || keepsContext else { return nil }
         self.url = url
     }
 }

@@ -3,11 +3,13 @@ import Net
 import WebSocketTransport
 
 let usage = """
-    usage: websocket-echo-client [--deflate] [--autobahn] ws://HOST[:PORT][/PATH]
+    usage: websocket-echo-client [OPTIONS] ws://HOST[:PORT][/PATH]
 
     Sends each line of its input as a text message and prints what comes back.
-      --deflate    offers to compress messages
-      --autobahn   is a client of the Autobahn test suite at this address: runs all cases, echoing
+      --deflate              offers to compress messages
+      --no-context-takeover  with --deflate: each message by itself
+      --subprotocol NAME     offers this one; may be repeated, best first
+      --autobahn             is a client of the Autobahn test suite at this address: runs all cases, echoing
     """
 
 func complain(_ text: String) {
@@ -20,7 +22,7 @@ func run(_ options: Options) throws -> String? {
     var failure: String?
     var client: (any EndpointHandler)?
     try EventLoop.run { loop in
-        let dialler = try Dialler(loop: loop, url: options.url, deflates: options.deflates)
+        let dialler = try Dialler(loop: loop, options)
         let finish = { (reason: String?) in
             failure = reason
             loop.stop()

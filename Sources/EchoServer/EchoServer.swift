@@ -15,16 +15,19 @@ final class EchoServer: EndpointHandler {
     private let loop: EventLoop
     private var listener: Listener?
     private let deflate: DeflateSettings?
+    private let policy: OpeningPolicy
     /// All connections: an endpoint lives as long as somebody holds it.
     private var endpoints: [ObjectIdentifier: Endpoint] = [:]
     /// Where each of them is, once it was let in.
     private var paths: [ObjectIdentifier: Path] = [:]
 
-    init(loop: EventLoop, port: UInt16, deflates: Bool) throws {
+    init(loop: EventLoop, _ options: Options) throws {
         self.loop = loop
-        deflate = deflates ? EchoServer.deflate : nil
+        deflate = options.deflates ? EchoServer.deflate(keepsContext: options.keepsContext) : nil
+        policy = EchoServer.policy(options)
         listener = try Listener(
-            loop: loop, address: SocketAddress(numeric: "127.0.0.1:\(port)"), egressLimits: EchoServer.egressLimits
+            loop: loop, address: SocketAddress(numeric: "127.0.0.1:\(options.port)"),
+            egressLimits: EchoServer.egressLimits
         ) { [self] stream in accept(stream) }
     }
 
@@ -54,7 +57,7 @@ final class EchoServer: EndpointHandler {
             guard endpoints.count <= EchoServer.connectionsMax else {
                 return try endpoint.refuse(.serviceUnavailable, reason: "Too many are here. Try again later.")
             }
-            try endpoint.accept(subprotocol: try EchoServer.policy.judge(request))
+            try endpoint.accept(subprotocol: try policy.judge(request))
             paths[ObjectIdentifier(endpoint)] = Path(rawValue: String(request.path.prefix { $0 != "?" }))
         } catch let fault as OpeningFault {
             try? endpoint.refuse(fault.status ?? .badRequest, reason: fault.reason)
@@ -94,8 +97,13 @@ final class EchoServer: EndpointHandler {
 
     // MARK: Limits
 
-    /// Any program may connect, but no web page.
-    private static let policy = OpeningPolicy(paths: Path.allCases.map(\.rawValue))
+    /// Any program may connect, but of web pages only those that were named.
+    private static func policy(_ options: Options) -> OpeningPolicy {
+        var policy = OpeningPolicy(paths: Path.allCases.map(\.rawValue))
+        policy.origins = options.origins
+        policy.subprotocols = options.subprotocols
+        return policy
+    }
 
     /// What one process can have open by default on most systems.
     private static let connectionsMax = 1_000
@@ -113,10 +121,10 @@ final class EchoServer: EndpointHandler {
     /// Room for two of the longest messages.
     private static let egressLimits = EgressQueue.Limits(bytesMax: 33 << 20, highWaterBytes: 1 << 20)
 
-    private static var deflate: DeflateSettings {
+    private static func deflate(keepsContext: Bool) -> DeflateSettings {
         var settings = DeflateSettings(library: Zlib())
-        settings.serverKeepsContext = true
-        settings.clientKeepsContext = true
+        settings.serverKeepsContext = keepsContext
+        settings.clientKeepsContext = keepsContext
         return settings
     }
 }

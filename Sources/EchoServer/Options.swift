@@ -2,8 +2,14 @@
 struct Options {
     private(set) var port: UInt16 = 0
     private(set) var deflates = false
+    /// Whether a compressed message may refer to those before it (RFC 7692 §7.1.1).
+    private(set) var keepsContext = true
+    /// Pages that may connect, as in `https://chat.example`.
+    private(set) var origins: [String] = []
+    /// Best first.
+    private(set) var subprotocols: [String] = []
 
-    /// nil for anything but `--port N [--deflate]`, in any order.
+    /// nil for anything but the options of the usage text, in any order.
     init?(_ arguments: some Sequence<String>) {
         var hasPort = false
         var rest = Array(arguments)[...]
@@ -14,9 +20,16 @@ struct Options {
                 self.port = port
                 hasPort = true
             case "--deflate": deflates = true
+            case "--no-context-takeover": keepsContext = false
+            case "--origin":
+                guard let origin = rest.popFirst() else { return nil }
+                origins.append(origin)
+            case "--subprotocol":
+                guard let subprotocol = rest.popFirst() else { return nil }
+                subprotocols.append(subprotocol)
             default: return nil
             }
         }
-        guard hasPort else { return nil }
+        guard hasPort, deflates || keepsContext else { return nil }
     }
 }

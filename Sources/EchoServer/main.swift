@@ -2,12 +2,17 @@ import Glibc
 import Net
 
 let usage = """
-    usage: websocket-echo-server --port N [--deflate]
+    usage: websocket-echo-server --port N [OPTIONS]
 
     Listens on 127.0.0.1 and prints its address. Port 0 takes a free one.
       /echo   every message comes back
       /bcast  every message goes to all who are here
       /pub    every message goes to all who are at /bcast
+
+      --deflate              compresses messages if the client offers to
+      --no-context-takeover  with --deflate: compresses each message by itself
+      --origin ORIGIN        lets web pages of that origin in, as in https://chat.example; may be repeated
+      --subprotocol NAME     chooses this one if the client offers it; may be repeated, best first
     """
 
 func complain(_ text: String) {
@@ -22,7 +27,7 @@ guard let options = Options(CommandLine.arguments.dropFirst()) else {
 
 do {
     try EventLoop.run { loop in
-        let server = try EchoServer(loop: loop, port: options.port, deflates: options.deflates)
+        let server = try EchoServer(loop: loop, options)
         print("ws://\(server.address)/echo")
         fflush(nil)
         // The signals keep the server, and the loop keeps the signals.
