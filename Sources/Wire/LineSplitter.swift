@@ -73,8 +73,10 @@ package struct LineSplitter: Sendable {
         return nil
     }
 
-    /// RFC 9110 §9.3; `PRI` opens HTTP/2 (RFC 9113 §3.4).
-    private static let verbs = ["GET ", "POST ", "HEAD ", "PUT ", "OPTIONS ", "CONNECT ", "PRI "].map { Array($0.utf8) }
+    /// RFC 9110 §9.3 and RFC 5789; `PRI` opens HTTP/2 (RFC 9113 §3.4).
+    private static let verbs = [
+        "GET ", "HEAD ", "POST ", "PUT ", "DELETE ", "CONNECT ", "OPTIONS ", "TRACE ", "PATCH ", "PRI ",
+    ].map { Array($0.utf8) }
     private static let openingBytesMax = 8
 
     private mutating func fail(_ code: Refusal.Code, _ text: String) -> Refusal {

@@ -48,6 +48,16 @@ class Connection:
         except TimeoutError:
             raise Failed(f"nothing came; so far {self.buffer[:200]!r}") from None
 
+    def read_until(self, mark: bytes) -> bytes:
+        """Everything up to the mark, which must come and is dropped."""
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while mark not in self.buffer:
+            data = self.receive(deadline)
+            require(bool(data), f"the stream ended: {self.buffer[:200]!r}")
+            self.buffer += data
+        head, _, self.buffer = self.buffer.partition(mark)
+        return head
+
     def read_to_end(self) -> bytes:
         """Everything up to the end of the stream, which must come."""
         deadline = time.monotonic() + PATIENCE_SECONDS

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Iterator
 
+from attack import opening
 from harness import Node, Play, new_id, require
 from raw import Line, RawClient
 
@@ -112,9 +113,13 @@ AFTER_HELLO = [
     Case("malformed-json", b"\x00\x01\x02\x03 garbage \xff\n", ends=True),
 ]
 
+VERBS = (b"HEAD", b"PUT", b"DELETE", b"OPTIONS", b"CONNECT", b"PATCH", b"TRACE")
+
 FIRST_WORDS = [
     Case("not-postroad", b"GET / HTTP/1.1\r\nHost: s1\r\n\r\n", ends=True),
     Case("not-postroad", b"POST /x HTTP/1.0\r\n\r\n", ends=True),
+    *(Case("not-postroad", verb + b" / HTTP/1.1\r\nHost: s1\r\n\r\n", ends=True) for verb in VERBS),
+    Case("not-postroad", opening("/"), ends=True),
     Case("malformed-json", b"\x80\x81\x82 garbage\n", ends=True),
     Case("malformed-json", b"hello?\n", ends=True),
     Case("unknown-host", {"tag": "hello", "version": 1, "server": "s2", "nonce": "A" * 43 + "="}, ends=True),

@@ -74,7 +74,8 @@ struct LineSplitterTests {
         #expect(flood.lines == ["{}"] && flood.refusal?.code == .malformedJSON)
     }
 
-    @Test(arguments: ["GET", "POST", "HEAD", "PUT", "OPTIONS", "CONNECT", "PRI"], chunkSizes)
+    @Test(
+        arguments: ["GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH", "PRI"], chunkSizes)
     func recognisesHTTP(_ verb: String, _ size: Int) {
         let request = Array("\(verb) / HTTP/1.1\r\nHost: s1\r\n\r\n{\"tag\":\"bye\"}\n".utf8)
         let cut = lines(of: request, inChunksOf: size)
