@@ -28,7 +28,7 @@ package struct Connection {
     private var deflation: MessageDeflation?
     /// Gives masking keys; set in clients only.
     private let random: (@Sendable () -> UInt32)?
-    private let limits: Limits
+    private var limits: Limits
 
     private init(side: Side, _ opening: Opening, limits: Limits, random: (@Sendable () -> UInt32)?) {
         self.side = side
@@ -149,7 +149,8 @@ package struct Connection {
         case .message(let message):
             return .message(message)
         case .ping(let payload):
-            // RFC 6455 §5.5.3: the newest pings are enough.
+            // RFC 6455 §5.5.3: the newest pings are enough. Behind a close frame of ours a pong would be dropped unread
+            // (§1.4), so there is none.
             if isOpen {
                 unansweredPings.append(payload)
                 if unansweredPings.count > max(1, limits.pendingPongsMax) { unansweredPings.removeFirst() }
@@ -184,6 +185,12 @@ package struct Connection {
         guard (400...599).contains(status.rawValue) else { throw .badRefusalStatus }
         output += ServerHandshake.refusal(status, reason: reason)
         end()
+    }
+
+    /// What the peer may send from now on, in place of `Limits.messageBytesMax`: more, once we know who it is.
+    package mutating func limitMessages(to bytesMax: Int) {
+        limits.messageBytesMax = bytesMax
+        reader.limitMessages(to: bytesMax)
     }
 
     /// Queues a message as one frame, compressed where that was agreed on and pays. Throws `Misuse.notOpen`, `.textNotUTF8`.
@@ -237,7 +244,7 @@ package struct Connection {
     }
 
     private mutating func queueClose(_ frame: CloseFrame) {
-        // RFC 6455 §5.5.1: nothing follows a close frame, so pongs go first.
+        // RFC 6455 §1.4: whatever follows a close frame is dropped, so pongs go first.
         answerPings()
         queue(.close, frame.payload)
     }

@@ -3,7 +3,7 @@ import Bytes
 /// Puts fragments together (RFC 6455 §5.4). Payload is copied once, into the message's own buffer, and unmasked and
 /// checked there as it arrives.
 struct MessageAssembler {
-    private let bytesMax: Int
+    private var bytesMax: Int
     private let fragmentsMax: Int
     /// Decompresses; set if compression was agreed on.
     var inflation: MessageInflation?
@@ -19,6 +19,12 @@ struct MessageAssembler {
     init(limits: Limits) {
         bytesMax = limits.messageBytesMax
         fragmentsMax = limits.fragmentsMax
+    }
+
+    /// From now on, and for the message under way too.
+    mutating func limitMessages(to bytesMax: Int) {
+        self.bytesMax = bytesMax
+        inflation?.bytesMax = bytesMax
     }
 
     /// True between two messages.

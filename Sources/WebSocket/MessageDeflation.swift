@@ -38,7 +38,7 @@ final class MessageDeflation {
 final class MessageInflation {
     private let settings: DeflateSettings
     private let direction: DeflateDirection
-    private let bytesMax: Int
+    var bytesMax: Int
     private var inflater: (any Inflater)?
     /// Compressed bytes of the message under way.
     private var bytesUsed = 0

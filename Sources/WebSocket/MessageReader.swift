@@ -25,6 +25,8 @@ struct MessageReader {
         assembler.inflation = inflation
     }
 
+    mutating func limitMessages(to bytesMax: Int) { assembler.limitMessages(to: bytesMax) }
+
     /// True between two messages with no frame under way.
     var isIdle: Bool { decoder.isBetweenFrames && assembler.isBetweenMessages }
 

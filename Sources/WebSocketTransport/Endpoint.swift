@@ -119,6 +119,9 @@ package final class Endpoint: StreamHandler {
         perform { connection throws(Misuse) in try connection.send(ping: payload) }
     }
 
+    /// What the peer may send from now on, in place of `Limits.messageBytesMax`.
+    package func limitMessages(to bytesMax: Int) { connection.limitMessages(to: bytesMax) }
+
     /// Starts the closing handshake; messages of the peer may still come, and `endpointClosed` follows. `reason` has at
     /// most 123 bytes. Before the endpoint is open it drops it.
     package func close(_ code: CloseCode, reason: String = "") {

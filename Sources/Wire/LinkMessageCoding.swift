@@ -2,6 +2,8 @@
 extension LinkMessage {
     /// A link's message may have this many bytes: a presence page is at most half.
     package static let bytesMax = 512 << 10
+    /// Until the link is proven: a hello, a proof and a resume have a tenth of it, and 256 strangers may wait at once.
+    package static let unprovenBytesMax = 16 << 10
 
     package var tag: String {
         switch self {

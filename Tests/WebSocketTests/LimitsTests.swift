@@ -27,32 +27,35 @@ struct LimitsTests {
         #expect(server.takeOutput().prefix(4).suffix(2) == [0x03, 0xF1])
     }
 
-    @Test(arguments: [16, 20, 31, 32, 33, 40, 62])
-    func hugeAnnouncementsAreRefused(shift: Int) throws {
-        var client = try openClient()
-        let length = UInt64(1) << UInt64(shift)
-        let wire: [UInt8] = [0x82, 0x7F] + (0..<8).reversed().map { UInt8(length >> ($0 * 8) & 255) }
-        let events = client.receive(wire)
-        if length <= UInt64(Limits().messageBytesMax) {
-            #expect(events.isEmpty)
-        } else {
-            #expect(closeCode(of: events) == .messageTooBig)
-        }
-    }
-
-    /// Adding the largest length to what is already there must not overflow.
-    @Test func theLargestLengthBehindAFragment() throws {
-        var client = try openClient()
-        let length: [UInt8] = [0x7F] + [UInt8](repeating: 0xFF, count: 7)
-        let events = client.receive(frame(0x02, [1, 2, 3], key: nil) + [0x80, 0x7F] + length)
-        #expect(closeCode(of: events) == .messageTooBig)
-    }
-
-    @Test func sizeCountsOverFragments() throws {
+    @Test(arguments: chunkings)
+    func sizeCountsOverFragments(size: Int) throws {
         var server = try openServer(limits: LimitsTests.limits())
-        #expect(server.receive(frame(0x02, [UInt8](repeating: 1, count: 600))).isEmpty)
-        #expect(server.receive(frame(0x00, [UInt8](repeating: 1, count: 400))).isEmpty)
-        #expect(closeCode(of: server.receive(frame(0x80, [1]))) == .messageTooBig)
+        #expect(server.receive(frame(0x02, [UInt8](repeating: 1, count: 600)), inChunksOf: size).isEmpty)
+        #expect(server.receive(frame(0x00, [UInt8](repeating: 1, count: 400)), inChunksOf: size).isEmpty)
+        #expect(closeCode(of: server.receive(frame(0x80, [1]), inChunksOf: size)) == .messageTooBig)
+    }
+
+    /// Who is known may send more, and the message under way counts as theirs.
+    @Test(arguments: chunkings)
+    func theLimitMayGrow(size: Int) throws {
+        let payload = [UInt8](repeating: 1, count: 1500)
+        var server = try openServer(limits: LimitsTests.limits())
+        #expect(server.receive(frame(0x02, Array(payload[..<1000])), inChunksOf: size).isEmpty)
+        server.limitMessages(to: 1500)
+        #expect(
+            server.receive(frame(0x80, Array(payload[1000...])), inChunksOf: size) == [.message(.binary(payload))])
+        #expect(closeCode(of: server.receive(frame(0x82, payload + [1]), inChunksOf: size)) == .messageTooBig)
+    }
+
+    @Test(arguments: chunkings)
+    func theLimitMayGrowForCompressedMessages(size: Int) throws {
+        var server = try MessageDeflationTests.openServer(limits: LimitsTests.limits())
+        server.limitMessages(to: 1500)
+        let zeros = [UInt8](repeating: 0, count: 1500)
+        let payload = try MessageDeflationTests.deflated(zeros)
+        #expect(server.receive(frame(0xC2, payload), inChunksOf: size) == [.message(.binary(zeros))])
+        let longer = try MessageDeflationTests.deflated(zeros + [0])
+        #expect(closeCode(of: server.receive(frame(0xC2, longer), inChunksOf: size)) == .messageTooBig)
     }
 
     @Test(arguments: chunkings)

@@ -23,7 +23,7 @@ struct MessageDeflationTests {
         return server
     }
 
-    private static func deflated(_ payload: [UInt8], windowBits: Int = 15) throws -> [UInt8] {
+    static func deflated(_ payload: [UInt8], windowBits: Int = 15) throws -> [UInt8] {
         let deflater = try #require(Zlib().makeDeflater(windowBits: windowBits))
         return Array(try #require(deflater.deflate(payload)).dropLast(4))
     }

@@ -41,7 +41,7 @@ final class LinkDriver {
 
     private static var limits: Limits {
         var limits = Limits()
-        limits.messageBytesMax = LinkMessage.bytesMax
+        limits.messageBytesMax = LinkMessage.unprovenBytesMax
         return limits
     }
 
@@ -70,6 +70,9 @@ final class LinkDriver {
     var linkCount: Int { connections.count + others.count }
 
     func tell(_ event: MeshEvent) { node.handle(.mesh(event)) }
+
+    /// The peer is who it says.
+    func proven(_ id: LinkID) { connections[id]?.endpoint.limitMessages(to: LinkMessage.bytesMax) }
 
     func perform(_ action: MeshAction) {
         switch action {

@@ -142,7 +142,10 @@ final class NodeDriver {
     /// What a peer says in vain is written once and counted always, or it could fill the disk with the log.
     private func write(_ note: MeshNote) {
         if let code = note.refusedCode { count(code) }
-        if case .linkUp = note { ignoredNotes = [] }
+        if case .linkUp(_, let id) = note {
+            ignoredNotes = []
+            links?.proven(id)
+        }
         if case .ignored = note, !ignoredNotes.insert(note).inserted { return }
         log.write(note)
     }
