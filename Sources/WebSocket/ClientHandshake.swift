@@ -42,6 +42,12 @@ struct ClientHandshake: Sendable {
         self.deflate = deflate
     }
 
+    /// RFC 9110 §15.2: other answers of the class 1xx may come before the one that counts, and mean nothing to us.
+    func isInterim(_ answer: HTTPHead) throws(OpeningFault) -> Bool {
+        let (status, _) = try ClientHandshake.parseStatusLine(answer.startLine)
+        return status.rawValue < 200 && status != .switchingProtocols
+    }
+
     /// Checks the server's answer and returns what it chose.
     func check(_ answer: HTTPHead) throws(OpeningFault) -> Agreement {
         let (status, phrase) = try ClientHandshake.parseStatusLine(answer.startLine)
@@ -55,7 +61,10 @@ struct ClientHandshake: Sendable {
 
     /// RFC 6455 §4.1, "once the client's opening handshake has been sent", points 2 to 6.
     private func checkAgreement(_ answer: HTTPHead) throws(OpeningFault) -> Agreement {
-        guard try answer.list("upgrade", holds: "websocket") else { throw .badAnswer("the answer lacks Upgrade") }
+        // An answer names this one, where a request may offer several.
+        guard try answer.list("upgrade", holds: "websocket"), try answer.list("upgrade").count == 1 else {
+            throw .badAnswer("the answer lacks Upgrade, or names another too")
+        }
         guard try answer.list("connection", holds: "upgrade") else { throw .badAnswer("the answer lacks Connection") }
         guard let acceptKey = try answer.single("sec-websocket-accept"), Array(acceptKey.utf8) == expectedAcceptKey
         else { throw .badAnswer("the answer has no or a wrong Sec-WebSocket-Accept") }

@@ -36,6 +36,11 @@ struct HTTPHead: Sendable {
         return elements
     }
 
+    /// Whether one of the fields holds no element, which RFC 9110 §5.6.1 allows for some lists only.
+    func hasEmptyList(_ name: String) -> Bool {
+        values(of: name).contains { $0.utf8.allSatisfy { $0 == UInt8(ascii: ",") || $0 == UInt8(ascii: " ") } }
+    }
+
     /// Whether a list holds `token`, in any case. `token` is given in lower case.
     func list(_ name: String, holds token: String) throws(OpeningFault) -> Bool {
         try list(name).contains { HTTPText.lowercased(Array($0.utf8)) == Array(token.utf8) }
@@ -75,9 +80,9 @@ struct HTTPHeadReader: Sendable {
         return nil
     }
 
-    /// The complete head, once: an idle connection does not keep the memory of its opening.
+    /// The complete head, once: an idle connection does not keep the memory of its opening. Another may follow.
     mutating func takeHead() -> HTTPHead {
-        defer { (head, line) = (HTTPHead(), []) }
+        defer { (head, line, hasStartLine) = (HTTPHead(), [], false) }
         return head
     }
 

@@ -26,21 +26,36 @@ final class Opening {
 
     /// Advances `position` over what belongs to the handshake; nil if more is needed. After a fault never call again.
     func next(in bytes: UnsafeRawBufferPointer, from position: inout Int) throws(OpeningFault) -> Step? {
-        let rest = UnsafeRawBufferPointer(rebasing: bytes[position...])
         guard asked == nil else {
-            guard rest.isEmpty else { throw .bytesBeforeAnswer }
+            guard position == bytes.count else { throw .bytesBeforeAnswer }
             return nil
         }
+        guard let head = try nextHead(in: bytes, from: &position) else { return nil }
+        guard let handshake else {
+            let request = try ServerHandshake.check(head)
+            // RFC 6455 §4.1: the client waits for the answer. What comes with its request may be a second request that a
+            // proxy on the way did not see.
+            guard position == bytes.count else { throw .bytesBeforeAnswer }
+            asked = request
+            return .asked(request)
+        }
+        var answer = head
+        while try handshake.isInterim(answer) {
+            guard let next = try nextHead(in: bytes, from: &position) else { return nil }
+            answer = next
+        }
+        return .agreed(try handshake.check(answer))
+    }
+
+    /// Several count against one limit.
+    private func nextHead(
+        in bytes: UnsafeRawBufferPointer, from position: inout Int
+    ) throws(OpeningFault) -> HTTPHead? {
+        let rest = UnsafeRawBufferPointer(rebasing: bytes[position...])
         position = bytes.count
         guard let headBytes = try receiveHead(rest) else { return nil }
         position -= rest.count - headBytes
-        if let handshake { return .agreed(try handshake.check(headReader.takeHead())) }
-        let request = try ServerHandshake.check(headReader.takeHead())
-        // RFC 6455 §4.1: the client waits for the answer. What comes with its request may be a second request that a
-        // proxy on the way did not see.
-        guard headBytes == rest.count else { throw .bytesBeforeAnswer }
-        asked = request
-        return .asked(request)
+        return headReader.takeHead()
     }
 
     private func receiveHead(_ bytes: UnsafeRawBufferPointer) throws(OpeningFault) -> Int? {

@@ -25,10 +25,11 @@ package struct OpeningRequest: Equatable, Sendable {
 /// the way may have understood the same bytes as something else.
 enum ServerHandshake {
     static func check(_ head: HTTPHead) throws(OpeningFault) -> OpeningRequest {
-        let path = try checkRequestLine(head.startLine)
+        let target = try checkRequestLine(head.startLine)
         guard let host = try head.single("host"), !host.isEmpty, host.utf8.allSatisfy(HTTPText.isHost) else {
             throw .badRequest("no or malformed Host")
         }
+        let path = try path(of: target, at: host)
         // RFC 6455 §4.1: the request has no body. One that claims to have is an attempt at smuggling.
         guard head.values(of: "content-length").isEmpty, head.values(of: "transfer-encoding").isEmpty else {
             throw .badRequest("an opening request has no body")
@@ -45,14 +46,17 @@ enum ServerHandshake {
             throw .badRequest("no or malformed Sec-WebSocket-Key")
         }
         let subprotocols = try head.list("sec-websocket-protocol")
-        guard HTTPText.areSubprotocols(subprotocols) else { throw .badRequest("malformed Sec-WebSocket-Protocol") }
+        // RFC 6455 §11.3.4: a field that is there names at least one.
+        guard HTTPText.areSubprotocols(subprotocols), !head.hasEmptyList("sec-websocket-protocol") else {
+            throw .badRequest("malformed Sec-WebSocket-Protocol")
+        }
         return OpeningRequest(
             path: path, host: host, origin: try head.single("origin"), subprotocols: subprotocols,
             fields: head.fields, key: key, extensions: try head.extensions())
     }
 
-    /// RFC 9112 §3, with a path as the only form of target. Returns the path.
-    private static func checkRequestLine(_ line: [UInt8]) throws(OpeningFault) -> String {
+    /// RFC 9112 §3. Returns the target.
+    private static func checkRequestLine(_ line: [UInt8]) throws(OpeningFault) -> ArraySlice<UInt8> {
         let parts = line.split(separator: UInt8(ascii: " "), omittingEmptySubsequences: false)
         guard parts.count == 3, !parts[0].isEmpty, parts[0].allSatisfy(HTTPText.isToken),
             parts[2] == ArraySlice("HTTP/1.1".utf8)
@@ -60,10 +64,21 @@ enum ServerHandshake {
         guard parts[0] == ArraySlice("GET".utf8) else {
             throw OpeningFault(status: .methodNotAllowed, reason: "A WebSocket is opened with GET.")
         }
-        guard parts[1].first == UInt8(ascii: "/"), parts[1].allSatisfy(HTTPText.isTarget) else {
-            throw .badRequest("malformed path")
-        }
-        return String(decoding: parts[1], as: UTF8.self)
+        guard !parts[1].isEmpty, parts[1].allSatisfy(HTTPText.isTarget) else { throw .badRequest("malformed path") }
+        return parts[1]
+    }
+
+    /// A path (RFC 9112 §3.2.1), or a whole address (§3.2.2), which must be what the client would have asked for by path
+    /// (RFC 6455 §4.1 point 3): of two hosts in one request, a proxy may have looked at the other.
+    private static func path(of target: ArraySlice<UInt8>, at host: String) throws(OpeningFault) -> String {
+        let slash = UInt8(ascii: "/")
+        guard target.first != slash else { return String(decoding: target, as: UTF8.self) }
+        let parts = target.split(separator: slash, maxSplits: 3, omittingEmptySubsequences: false)
+        guard parts.count >= 3, parts[1].isEmpty,
+            ["http:", "https:"].contains(where: { $0.utf8.elementsEqual(HTTPText.lowercased(parts[0])) }),
+            HTTPText.lowercased(parts[2]) == HTTPText.lowercased(host.utf8)
+        else { throw .badRequest("malformed path, or not of this host") }
+        return "/" + (parts.count == 4 ? String(decoding: parts[3], as: UTF8.self) : "")
     }
 
     /// RFC 6455 §4.2.2 point 5. `subprotocol` is one of those offered, and so is what `deflate` answers.

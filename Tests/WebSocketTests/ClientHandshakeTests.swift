@@ -61,6 +61,8 @@ struct ClientHandshakeTests {
     @Test(
         arguments: [
             answer("Upgrade"), answer("Upgrade", "Upgrade: h2c"), answer("Upgrade", "Upgrade: (websocket)"),
+            // RFC 6455 §4.1: in an answer the value is that word and no list.
+            answer("Upgrade", "Upgrade: websocket, h2c"), answer("", adding: ["Upgrade: h2c"]),
             answer("Connection"), answer("Connection", "Connection: close"), answer("Sec-WebSocket-Accept"),
             answer("Sec-WebSocket-Accept", "Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo="),
             answer("Sec-WebSocket-Accept", "Sec-WebSocket-Accept: DQBARINZCOGLPYKJ5K3DP7HO/R0="),
@@ -85,6 +87,24 @@ struct ClientHandshakeTests {
         #expect(client.isClosed)
         #expect(client.takeOutput().isEmpty, "a client that gives up says nothing")
         #expect(client.receive(head(goodAnswer)).isEmpty)
+    }
+
+    /// RFC 9110 §15.2: others of the class 1xx may come first, and mean nothing to us.
+    @Test(arguments: chunkings)
+    func passesOverInterimAnswers(size: Int) throws {
+        let interim = head(["HTTP/1.1 100 Continue"]) + head(["HTTP/1.1 103", "Link: </style.css>; rel=preload"])
+        var client = try newClient()
+        let events = client.receive(interim + head(goodAnswer) + frame(0x81, "hi", key: nil), inChunksOf: size)
+        #expect(events == [.opened, .message(.text(Array("hi".utf8)))])
+    }
+
+    /// They count against the same limit as the answer itself.
+    @Test(arguments: chunkings)
+    func interimAnswersWithoutEndAreRefused(size: Int) throws {
+        var client = try newClient()
+        let events = client.receive((0..<400).flatMap { _ in head(["HTTP/1.1 102 Processing"]) }, inChunksOf: size)
+        guard case .refusedOpening(let fault) = events.last, events.count == 1 else { throw TestFailure() }
+        #expect(fault.status == nil)
     }
 
     @Test(arguments: [301, 400, 403, 404, 426, 503], chunkings)

@@ -166,9 +166,26 @@ struct FrameDecoderTests {
         }
     }
 
-    @Test(arguments: [0x81, 0x82, 0x88, 0x89, 0x8A] as [UInt8])
-    func refusesTheWrongMaskBit(first: UInt8) {
-        #expect(decode(frame(first, []), side: .client, inChunksOf: 1).fault?.closeCode == .protocolError)
-        #expect(decode(frame(first, [], key: nil), side: .server, inChunksOf: 1).fault?.closeCode == .protocolError)
+    /// RFC 6455 §5.1, for every opcode and also where no payload is to be masked.
+    @Test(arguments: [0x80, 0x01, 0x81, 0x82, 0x88, 0x89, 0x8A] as [UInt8], chunkings)
+    func refusesTheWrongMaskBit(first: UInt8, size: Int) {
+        for payload in ["", "ab"] {
+            let masked = decode(frame(first, payload), side: .client, inChunksOf: size)
+            let unmasked = decode(frame(first, payload, key: nil), side: .server, inChunksOf: size)
+            for result in [masked, unmasked] {
+                #expect(result.fault?.closeCode == .protocolError)
+                #expect(result.frames.isEmpty)
+            }
+        }
+    }
+
+    /// RFC 6455 §5.3 asks a client for keys that nobody foresees; a server takes any, the key 0 as well.
+    @Test(
+        arguments: [[0, 0, 0, 0], [0, 0, 0, 1], [255, 255, 255, 255], [0x81, 0x80, 0, 0]] as [[UInt8]], chunkings)
+    func takesAnyKey(key: [UInt8], size: Int) {
+        let payload = (0..<300).map { UInt8($0 & 255) }
+        let result = decode(frame(0x82, payload, key: key), side: .server, inChunksOf: size)
+        #expect(result.frames.map(\.payload) == [payload])
+        #expect(result.fault == nil)
     }
 }

@@ -85,10 +85,20 @@ struct ServerHandshakeTests {
             (request(adding: ["Origin: http://a", "Origin: http://b"]), 400),
             (request(adding: ["Sec-WebSocket-Protocol: a, a"]), 400),
             (request(adding: ["Sec-WebSocket-Protocol: a b"]), 400),
-            (request(adding: ["Sec-WebSocket-Protocol: a/b"]), 400), (request("GET", "POST /chat HTTP/1.1"), 405),
+            (request(adding: ["Sec-WebSocket-Protocol: a/b"]), 400),
+            // RFC 6455 §11.3.4: one element at least.
+            (request(adding: ["Sec-WebSocket-Protocol: "]), 400),
+            (request(adding: ["Sec-WebSocket-Protocol: a", "Sec-WebSocket-Protocol: , ,"]), 400),
+            (request("GET", "POST /chat HTTP/1.1"), 405),
             (request("GET", "HEAD / HTTP/1.1"), 405), (request("GET", "get / HTTP/1.1"), 405),
             (request("GET", "CONNECT a:443 HTTP/1.1"), 405), (request("GET", "GET chat HTTP/1.1"), 400),
             (request("GET", "GET http://a/chat HTTP/1.1"), 400), (request("GET", "GET * HTTP/1.1"), 400),
+            (request("GET", "GET http://server.example.com:80/ HTTP/1.1"), 400),
+            (request("GET", "GET http://server.example.com.evil/ HTTP/1.1"), 400),
+            (request("GET", "GET http://a@server.example.com/ HTTP/1.1"), 400),
+            (request("GET", "GET http:/chat HTTP/1.1"), 400), (request("GET", "GET http:///chat HTTP/1.1"), 400),
+            (request("GET", "GET ftp://server.example.com/ HTTP/1.1"), 400),
+            (request("GET", "GET http://server.example.com?a HTTP/1.1"), 400),
             (request("GET", "GET /a#b HTTP/1.1"), 400), (request("GET", "GET /\u{F6} HTTP/1.1"), 400),
             (request("GET", "GET /chat HTTP/1.0"), 400),
         ] as [([UInt8], Int)], chunkings)
@@ -98,6 +108,19 @@ struct ServerHandshakeTests {
         #expect(status(of: events) == HTTPStatus(rawValue: vector.1), "\(String(decoding: vector.0, as: UTF8.self))")
         #expect(answer.hasPrefix("HTTP/1.1 \(vector.1) "))
         #expect(answer.contains("close\r\n"))
+    }
+
+    /// RFC 9112 §3.2.2: a server takes the whole address too. RFC 6455 §4.1 point 3: it must fit the rest.
+    @Test(
+        arguments: [
+            ("http://server.example.com/chat?a=http://b/", "/chat?a=http://b/"),
+            ("HTTPS://SERVER.example.COM/", "/"), ("http://server.example.com", "/"), ("//chat", "//chat"),
+            ("/http://server.example.com/", "/http://server.example.com/"),
+        ], chunkings)
+    func findsThePathInAnAddress(_ vector: (target: String, path: String), size: Int) throws {
+        let (events, _) = outcome(request("GET", "GET \(vector.target) HTTP/1.1"), inChunksOf: size)
+        guard case .opening(let request) = events.last else { throw TestFailure() }
+        #expect(request.path == vector.path)
     }
 
     @Test func aBrowserIsToldInWords() {
