@@ -4,6 +4,7 @@ A partner dials our echo server, or is dialled by our echo client; either way it
 """
 from __future__ import annotations
 
+import logging
 import sys
 from contextlib import asynccontextmanager
 from typing import Any, AsyncIterator
@@ -22,6 +23,9 @@ import picows as raw_picows  # noqa: E402
 import picows.websockets.asyncio as picows  # noqa: E402
 from picows.websockets.exceptions import ConnectionClosed as PicowsClosed  # noqa: E402
 from picows.websockets.exceptions import InvalidStatus as PicowsInvalidStatus  # noqa: E402
+
+# What it has to say about our requests is in its answers.
+logging.getLogger("picows").setLevel(logging.CRITICAL)
 
 NO_CONTEXT = "permessage-deflate; server_no_context_takeover; client_no_context_takeover"
 # No pings and no limits of its own; what is tested are ours.
