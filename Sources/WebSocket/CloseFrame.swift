@@ -18,6 +18,7 @@ struct CloseFrame: Equatable {
             self.init(code: nil, reason: "")
             return
         }
+        // RFC 6455 §5.5.1: a body begins with a code of two bytes, and UTF-8 follows.
         guard payload.count >= 2 else { throw .closePayloadTooShort }
         let code = CloseCode(rawValue: UInt16(payload[0]) << 8 | UInt16(payload[1]))
         guard code.isValidOnTheWire else { throw .closeCodeNotAllowed }

@@ -1,5 +1,3 @@
-import Bytes
-
 /// One side of a WebSocket connection (RFC 6455), as a machine without I/O: bytes go in, events and bytes to write come
 /// out. Pongs, close echoes and refusals put themselves into the output.
 ///
@@ -30,7 +28,7 @@ package struct Connection {
     private let random: (@Sendable () -> UInt32)?
     private var limits: Limits
 
-    private init(side: Side, _ opening: Opening, limits: Limits, random: (@Sendable () -> UInt32)?) {
+    init(side: Side, _ opening: Opening, limits: Limits, random: (@Sendable () -> UInt32)?) {
         self.side = side
         self.opening = opening
         self.limits = limits
@@ -38,28 +36,6 @@ package struct Connection {
         state = .opening
         reader = MessageReader(side: side, limits: limits)
         output = opening.request
-    }
-
-    /// A connection that we dialled. The opening request is in the output at once. `host` is what the server is called,
-    /// with its port unless that is the default one; `path` begins with `/`. `random` gives masking keys, which must be
-    /// unpredictable (RFC 6455 §5.3, §10.3); by default they come from the kernel. With `deflate`, compression is offered.
-    /// Throws `Misuse.badHost`, `.badPath`, `.badSubprotocol`, `.openingTooLong`.
-    package static func client(
-        host: String, path: String, subprotocols: [String] = [], limits: Limits = Limits(),
-        deflate: DeflateSettings? = nil, random: @escaping @Sendable () -> UInt32 = { .random(in: .min ... .max) }
-    ) throws(Misuse) -> Connection {
-        var nonce: [UInt8] = []
-        for _ in 0..<4 { nonce.appendBigEndian(random()) }
-        let handshake = try ClientHandshake(
-            host: host, path: path, subprotocols: subprotocols, deflate: deflate, nonce: nonce,
-            requestBytesMax: limits.openingBytesMax)
-        return Connection(
-            side: .client, Opening(handshake, limits: limits, deflate: deflate), limits: limits, random: random)
-    }
-
-    /// A connection that we accepted and on which nothing was read yet. With `deflate`, an offer of compression is taken.
-    package static func server(limits: Limits = Limits(), deflate: DeflateSettings? = nil) -> Connection {
-        Connection(side: .server, Opening(nil, limits: limits, deflate: deflate), limits: limits, random: nil)
     }
 
     /// True while messages, pings and a close may be sent.

@@ -13,7 +13,7 @@ struct HTTPHead: Sendable {
 
     func values(of name: String) -> [String] { fields.filter { $0.name == name }.map(\.value) }
 
-    /// The value of a field that may stand once, nil if it is absent.
+    /// The value of a field that may stand once (RFC 6455 §11.3, RFC 9110 §5.3), nil if it is absent.
     func single(_ name: String) throws(OpeningFault) -> String? {
         let values = values(of: name)
         guard values.count <= 1 else { throw .badRequest("more than one \(name)") }

@@ -37,6 +37,7 @@ struct HeaderBytes: Sendable {
     func length(for side: Side, allowsCompression: Bool) throws(PeerFault) -> Int {
         // RFC 6455 §5.2: reserved bits are zero unless an extension gives them a meaning.
         guard first & 0x30 == 0, allowsCompression || !isCompressed else { throw .reservedBits }
+        // RFC 6455 §5.2: an opcode that nobody has given a meaning fails the connection.
         guard let opcode = Opcode(rawValue: first & 0x0F) else { throw .unknownOpcode }
         // RFC 7692 §6: compressed are messages as a whole, so only their first frame says so, and control frames never.
         guard !isCompressed || opcode == .text || opcode == .binary else { throw .compressedNotFirst }

@@ -26,6 +26,7 @@ package struct OpeningRequest: Equatable, Sendable {
 enum ServerHandshake {
     static func check(_ head: HTTPHead) throws(OpeningFault) -> OpeningRequest {
         let target = try checkRequestLine(head.startLine)
+        // RFC 6455 §4.2.1 point 2; RFC 9112 §3.2: one, and well formed.
         guard let host = try head.single("host"), !host.isEmpty, host.utf8.allSatisfy(HTTPText.isHost) else {
             throw .badRequest("no or malformed Host")
         }
@@ -34,14 +35,16 @@ enum ServerHandshake {
         guard head.values(of: "content-length").isEmpty, head.values(of: "transfer-encoding").isEmpty else {
             throw .badRequest("an opening request has no body")
         }
+        // RFC 6455 §4.2.1 points 3 and 4.
         guard try head.list("upgrade", holds: "websocket") else {
             throw OpeningFault(status: .upgradeRequired, reason: "This is a WebSocket endpoint, not a web page.")
         }
         guard try head.list("connection", holds: "upgrade") else { throw .badRequest("Connection lacks Upgrade") }
-        // RFC 6455 §4.4: another version is answered with the one we speak.
+        // RFC 6455 §4.2.1 point 6, §4.4: another version is answered with the one we speak.
         guard let version = try head.single("sec-websocket-version"), Array(version.utf8) == Array("13".utf8) else {
             throw OpeningFault(status: .upgradeRequired, reason: "This endpoint speaks WebSocket version 13 only.")
         }
+        // RFC 6455 §4.2.1 point 5.
         guard let key = try head.single("sec-websocket-key"), Base64.decode(key)?.count == 16 else {
             throw .badRequest("no or malformed Sec-WebSocket-Key")
         }

@@ -8,18 +8,6 @@ package import WebSocket
 /// It watches over the handshakes and over messages that do not end. Whether a silent peer still lives is the caller's
 /// question: look at `lastReceived`, `ping`, and `drop` one that stays silent.
 package final class Endpoint: StreamHandler {
-    /// How long the peer may take.
-    package struct Timeouts: Sendable {
-        /// From the first byte being possible to the end of the opening handshake; whole, so trickling does not help.
-        package var openingDurationMax: Duration = .seconds(10)
-        /// From our close frame to the peer's, and then to the end of the transport.
-        package var closingDurationMax: Duration = .seconds(5)
-        /// From the first byte of a message to its last. The longest takes this at 8 KiB a second.
-        package var messageDurationMax: Duration = .seconds(60)
-
-        package init() {}
-    }
-
     /// Not kept alive by the endpoint.
     package weak var handler: (any EndpointHandler)?
     package let stream: Stream
@@ -45,27 +33,8 @@ package final class Endpoint: StreamHandler {
     /// The handler heard the end.
     private var isEnded = false
 
-    /// Speaks on a stream that we dialled, which may still be connecting. `host` is what the server is called, with its
-    /// port unless that is 80; `path` begins with `/`. With `deflate`, compression is offered. Throws `Misuse` if host,
-    /// path or subprotocols cannot stand in a request.
-    package convenience init(
-        dialled stream: Stream, host: String, path: String, subprotocols: [String] = [], limits: Limits = Limits(),
-        deflate: DeflateSettings? = nil, timeouts: Timeouts = Timeouts()
-    ) throws(Misuse) {
-        let connection = try Connection.client(
-            host: host, path: path, subprotocols: subprotocols, limits: limits, deflate: deflate)
-        self.init(stream, connection, timeouts)
-    }
-
-    /// Speaks on a stream just accepted; make it inside the listener's `onAccept`.
-    package convenience init(
-        accepted stream: Stream, limits: Limits = Limits(), deflate: DeflateSettings? = nil,
-        timeouts: Timeouts = Timeouts()
-    ) {
-        self.init(stream, .server(limits: limits, deflate: deflate), timeouts)
-    }
-
-    private init(_ stream: Stream, _ connection: Connection, _ timeouts: Timeouts) {
+    /// `connection` is at its beginning.
+    init(_ stream: Stream, _ connection: Connection, _ timeouts: Timeouts) {
         self.stream = stream
         self.connection = connection
         self.timeouts = timeouts

@@ -24,8 +24,8 @@ import picows.websockets.asyncio as picows  # noqa: E402
 from picows.websockets.exceptions import ConnectionClosed as PicowsClosed  # noqa: E402
 from picows.websockets.exceptions import InvalidStatus as PicowsInvalidStatus  # noqa: E402
 
-# What it has to say about our requests is in its answers.
-logging.getLogger("picows").setLevel(logging.CRITICAL)
+# What the two have to say about our requests is in their answers.
+logging.getLogger("websockets.server").setLevel(logging.CRITICAL)
 
 NO_CONTEXT = "permessage-deflate; server_no_context_takeover; client_no_context_takeover"
 # No pings and no limits of its own; what is tested are ours.

@@ -7,6 +7,7 @@ from attack import OFFER, RawWebSocket, close_all, echoing, many, opening
 from echo import CONNECTIONS_MAX, EchoServer
 from harness import Failed, Node, Play, require
 from raw import Connection
+from scenario_bad_input import VERBS
 
 HEAD = re.compile(
     rb"HTTP/1\.1 (\d{3}) [A-Z][A-Za-z ]+\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: (\d+)\r\n")
@@ -77,3 +78,17 @@ def scenario_each_refusal_of_the_link_port_has_its_words(play: Play) -> None:
     expect(port, b"PUT / HTTP/1.1\r\nHost: a\r\n\r\n", 405, "A WebSocket is opened with GET.")
     expect(port, b"GET / HTTP/1.1\r\nHost: a\r\n\r\n", 426, "This is a WebSocket endpoint, not a web page.")
     expect(port, opening("/", "X: " + "y" * 8192), 431, "the HTTP head is too long")
+
+
+def scenario_other_protocols_on_the_link_port_are_answered(play: Play) -> None:
+    port = play.node("s1").link_port
+    requests = [
+        *((verb + b" / HTTP/1.1\r\nHost: s1\r\n\r\n", 405) for verb in (b"POST", *VERBS)),
+        (b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 400),
+        (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n" + bytes(100), 400),  # TLS
+        (b"PROXY TCP4 127.0.0.1 127.0.0.1 1 2\r\n\r\n", 400),
+        (b"EHLO chat.example\r\n\r\n", 400),
+        (b'{"tag":"hello","version":1}\n', 400),
+    ]
+    for request, status in requests:
+        require(refusal(port, request)[0] == status, f"{request[:40]!r} was to be answered with {status}")
