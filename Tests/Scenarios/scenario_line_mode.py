@@ -127,7 +127,7 @@ def scenario_two_people_talk_in_lines(play: Play) -> None:
     alice.expect("  bob@s2  ", " ")
     alice.write("/history 1")
     require(re.match(r"^\d{4}-\d\d-\d\d \d\d:\d\d \[bob@s2 private\] alice@s1: /etc$",
-                     alice.wait(lambda: alice.lines[-1] if alice.lines[-1].startswith("20") else None, "history"))
+                     alice.wait(lambda: next((line for line in alice.lines if line.startswith("20")), None), "history"))
             is not None, "history has its time")
     require(not any("\x1b" in line for line in alice.lines + bob.lines), "no escapes off a terminal")
     alice.write("/quit")
