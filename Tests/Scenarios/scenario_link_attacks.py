@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from typing import Iterator
 
 from attack import Memory, Neighbour, RawWebSocket, close_all, frame, many, opening
-from harness import Failed, Node, Play, require
+from harness import Node, Play, require
 from raw import Connection, RawClient
 from scenario_bad_input import two_who_go_on
 
@@ -21,6 +21,8 @@ UNPROVEN_MAX = 256
 OPENING_SECONDS_MAX = 10
 # A page here and there; 2,000 times a connection's buffers would be more.
 GROWTH_KIB_MAX = 2_000
+# RFC 8446 §5.1: the header of a record and the beginning of a ClientHello of 512 bytes.
+TLS_HELLO = b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + bytes(100)
 
 
 def pinging(node: Node) -> Neighbour:
@@ -70,20 +72,22 @@ def scenario_strangers_whose_fragments_never_end(play: Play) -> None:
         close_all(strangers)
 
 
-def trickle(connections: list[Connection], head: bytes) -> None:
-    """Gives each a byte in a second until all of them are cut off, which must be before the head is whole."""
+def trickle(heads: dict[Connection, bytes]) -> None:
+    """Gives each a byte of its head in a second until all are cut off, which must be before a head is whole."""
     with selectors.DefaultSelector() as selector:
-        for connection in connections:
+        for connection in heads:
             selector.register(connection.socket, selectors.EVENT_READ, connection)
-        for byte in head[:OPENING_SECONDS_MAX + 5]:
-            for key, _ in selector.select(timeout=1):
+        sent = 0
+        while selector.get_map():
+            cut_off = selector.select(timeout=1)
+            for key, _ in cut_off:
                 require(key.data.read_to_end() == b"", "an opening that takes too long is cut off")
                 selector.unregister(key.fileobj)
-            if not selector.get_map():
-                return
-            for key in selector.get_map().values():
-                key.data.send(bytes([byte]))
-    raise Failed("openings that take too long were not cut off")
+            if not cut_off:
+                require(sent < OPENING_SECONDS_MAX + 5, "openings that take too long were not cut off")
+                for key in selector.get_map().values():
+                    key.data.send(heads[key.data][sent:sent + 1])
+                sent += 1
 
 
 def scenario_strangers_who_wait(play: Play) -> None:
@@ -95,7 +99,7 @@ def scenario_strangers_who_wait(play: Play) -> None:
             answer = one_more.read_to_end()
             require(answer.startswith(b"HTTP/1.1 503 ") and b"try later" in answer, f"one more was told {answer!r}")
         trickling = many(700, lambda: Connection(node.link_port))
-        trickle(trickling, opening("/"))
+        trickle({connection: (opening("/"), TLS_HELLO)[number % 2] for number, connection in enumerate(trickling)})
         for connection in silent:
             connection.expect_close(4000)
         with RawWebSocket(node.link_port, "/"):

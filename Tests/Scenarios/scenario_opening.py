@@ -85,7 +85,6 @@ def scenario_other_protocols_on_the_link_port_are_answered(play: Play) -> None:
     requests = [
         *((verb + b" / HTTP/1.1\r\nHost: s1\r\n\r\n", 405) for verb in (b"POST", *VERBS)),
         (b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 400),
-        (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n" + bytes(100), 400),  # TLS
         (b"PROXY TCP4 127.0.0.1 127.0.0.1 1 2\r\n\r\n", 400),
         (b"EHLO chat.example\r\n\r\n", 400),
         (b'{"tag":"hello","version":1}\n', 400),
