@@ -12,6 +12,8 @@ final class Opening {
     private(set) var asked: OpeningRequest?
     let deflate: DeflateSettings?
     private var headReader: HTTPHeadReader
+    /// RFC 9110 §9.3.2: the answer to a HEAD has no body.
+    private var wantsNoBody = false
     /// Our own half; nil in servers.
     private let handshake: ClientHandshake?
 
@@ -32,6 +34,7 @@ final class Opening {
         }
         guard let head = try nextHead(in: bytes, from: &position) else { return nil }
         guard let handshake else {
+            wantsNoBody = head.startLine.starts(with: "HEAD ".utf8)
             let request = try ServerHandshake.check(head)
             // RFC 6455 §4.1: the client waits for the answer. What comes with its request may be a second request that a
             // proxy on the way did not see.
@@ -69,6 +72,6 @@ final class Opening {
     /// What the peer is told about its fault: a client that gives up says nothing.
     func answer(to fault: OpeningFault) -> [UInt8] {
         guard handshake == nil, let status = fault.status else { return [] }
-        return ServerHandshake.refusal(status, reason: fault.reason)
+        return ServerHandshake.refusal(status, reason: fault.reason, hasBody: !wantsNoBody)
     }
 }

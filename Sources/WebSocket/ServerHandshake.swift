@@ -98,7 +98,7 @@ enum ServerHandshake {
     }
 
     /// A plain-text answer that people can read in a browser. `reason` goes into the body only, where it can do no harm.
-    static func refusal(_ status: HTTPStatus, reason: String) -> [UInt8] {
+    static func refusal(_ status: HTTPStatus, reason: String, hasBody: Bool = true) -> [UInt8] {
         let body = reason + "\n"
         var lines = [
             statusLine(status), "Content-Type: text/plain; charset=utf-8", "Content-Length: \(body.utf8.count)",
@@ -113,7 +113,7 @@ enum ServerHandshake {
         default:
             lines.append("Connection: close")
         }
-        return Array((lines.joined(separator: "\r\n") + "\r\n\r\n" + body).utf8)
+        return Array((lines.joined(separator: "\r\n") + "\r\n\r\n" + (hasBody ? body : "")).utf8)
     }
 
     private static func statusLine(_ status: HTTPStatus) -> String { "HTTP/1.1 \(status.rawValue) \(status.phrase)" }

@@ -136,6 +136,16 @@ struct ServerHandshakeTests {
         #expect(outcome(request("GET", "POST / HTTP/1.1")).answer.contains("\r\nAllow: GET\r\n"))
     }
 
+    /// RFC 9110 §9.3.2: what would be said, without saying it.
+    @Test(arguments: chunkings)
+    func aHeadIsAnsweredWithoutABody(size: Int) {
+        let words = "A WebSocket is opened with GET.\n"
+        let (_, answer) = outcome(request("GET", "HEAD / HTTP/1.1"), inChunksOf: size)
+        #expect(answer.hasSuffix("\r\n\r\n"))
+        #expect(answer.contains("\r\nContent-Length: \(words.utf8.count)\r\n"))
+        #expect(outcome(request("GET", "HEADS / HTTP/1.1")).answer.hasSuffix("\r\n\r\n" + words))
+    }
+
     @Test(arguments: chunkings)
     func refusesBytesBeforeTheAnswer(size: Int) {
         let (events, answer) = outcome(request() + frame(0x81, "hi"), inChunksOf: size)
