@@ -50,7 +50,7 @@ let package = Package(
         module("Files", ["Bytes", "Wire", "Crypto"]),
         module("ChatClient", ["Bytes", "Wire", "Crypto", "Net", "Store", "Files"]),
         program("Node", ["Bytes", "Wire", "WebSocket", "WebSocketTransport", "Net", "Federation", "Store", "Crypto"]),
-        program("EchoServer", ["WebSocket", "WebSocketTransport", "Deflate", "Net"]),
+        program("EchoServer", ["WebSocket", "WebSocketTransport", "Deflate", "Net", "Crypto"]),
         program("EchoClient", ["WebSocket", "WebSocketTransport", "Deflate", "Net"]),
         program("TerminalClient", ["Bytes", "Wire", "ChatClient", "Net"]),
         program("Benchmarks", ["Bytes", "Wire", "Crypto", "Net", "ChatClient"]),

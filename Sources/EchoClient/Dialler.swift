@@ -8,6 +8,8 @@ final class Dialler {
     let loop: EventLoop
     let path: String
     private let target: HostPort
+    /// nil for plain TCP.
+    private let tls: TLSContext?
     private let resolver: Resolver
     private let subprotocols: [String]
     private let deflate: DeflateSettings?
@@ -16,6 +18,7 @@ final class Dialler {
         self.loop = loop
         path = options.url.path
         target = options.url.target
+        tls = options.url.speaksTLS ? try .client() : nil
         subprotocols = options.subprotocols
         resolver = try Resolver(loop: loop, threads: 1)
         deflate = options.deflates ? Dialler.deflate(keepsContext: options.keepsContext) : nil
@@ -28,7 +31,8 @@ final class Dialler {
 
     private func open(_ path: String, at addresses: [SocketAddress]) throws -> Endpoint {
         let stream = Stream.connect(
-            loop: loop, to: addresses, timeout: .seconds(10), egressLimits: Dialler.egressLimits)
+            loop: loop, to: addresses, timeout: .seconds(10), tls: tls, serverName: target.name,
+            egressLimits: Dialler.egressLimits)
         return try Endpoint(
             dialled: stream, host: target.description, path: path, subprotocols: subprotocols, limits: Dialler.limits,
             deflate: deflate)

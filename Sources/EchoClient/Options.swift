@@ -31,17 +31,20 @@ struct Options {
     }
 }
 
-/// `ws://HOST[:PORT][/PATH]` (RFC 6455 §3).
+/// `ws://HOST[:PORT][/PATH]`, or `wss://` for TLS (RFC 6455 §3).
 struct WebSocketURL {
     let target: HostPort
+    let speaksTLS: Bool
     /// Begins with `/`; with the query, if there is one.
     let path: String
 
     init?(parsing text: String) {
-        guard text.hasPrefix("ws://") else { return nil }
-        let rest = text.dropFirst(5)
+        speaksTLS = text.hasPrefix("wss://")
+        guard speaksTLS || text.hasPrefix("ws://") else { return nil }
+        let rest = text.dropFirst(speaksTLS ? 6 : 5)
         let host = rest.prefix { $0 != "/" }
-        guard let target = try? HostPort(parsing: String(host), defaultPort: 80) else { return nil }
+        let port: UInt16 = speaksTLS ? 443 : 80
+        guard let target = try? HostPort(parsing: String(host), defaultPort: port) else { return nil }
         self.target = target
         path = host.count == rest.count ? "/" : String(rest.dropFirst(host.count))
     }

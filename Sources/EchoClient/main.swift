@@ -5,7 +5,8 @@ import WebSocketTransport
 let usage = """
     usage: websocket-echo-client [OPTIONS] ws://HOST[:PORT][/PATH]
 
-    Sends each line of its input as a text message and prints what comes back.
+    Sends each line of its input as a text message and prints what comes back. A wss:// address is dialled under
+    TLS 1.3; to try things out, for whose certificate it is, is not checked.
       --deflate              offers to compress messages
       --no-context-takeover  with --deflate: each message by itself
       --subprotocol NAME     offers this one; may be repeated, best first

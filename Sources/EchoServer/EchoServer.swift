@@ -1,3 +1,4 @@
+import Crypto
 import Deflate
 import Net
 import WebSocket
@@ -27,7 +28,7 @@ final class EchoServer: EndpointHandler {
         policy = EchoServer.policy(options)
         listener = try Listener(
             loop: loop, address: SocketAddress(numeric: "127.0.0.1:\(options.port)"),
-            egressLimits: EchoServer.egressLimits
+            tls: options.speaksTLS ? EchoServer.context() : nil, egressLimits: EchoServer.egressLimits
         ) { [self] stream in accept(stream) }
     }
 
@@ -94,6 +95,12 @@ final class EchoServer: EndpointHandler {
     func endpointOpened(_ endpoint: Endpoint) {}
     func endpoint(_ endpoint: Endpoint, pinged payload: [UInt8]) {}
     func endpoint(_ endpoint: Endpoint, ponged payload: [UInt8]) {}
+
+    /// The first byte of each connection tells whether it is under TLS.
+    private static func context() throws -> TLSContext {
+        let certificate = try Certificate.selfSigned(names: ["localhost", "127.0.0.1"])
+        return try .server(identity: TLSIdentity(pem: certificate.exposed))
+    }
 
     // MARK: Limits
 

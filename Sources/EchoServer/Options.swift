@@ -2,6 +2,7 @@
 struct Options {
     private(set) var port: UInt16 = 0
     private(set) var deflates = false
+    private(set) var speaksTLS = false
     /// Whether a compressed message may refer to those before it (RFC 7692 §7.1.1).
     private(set) var keepsContext = true
     /// Pages that may connect, as in `https://chat.example`.
@@ -20,6 +21,7 @@ struct Options {
                 self.port = port
                 hasPort = true
             case "--deflate": deflates = true
+            case "--tls": speaksTLS = true
             case "--no-context-takeover": keepsContext = false
             case "--origin":
                 guard let origin = rest.popFirst() else { return nil }

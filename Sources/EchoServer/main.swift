@@ -9,6 +9,7 @@ let usage = """
       /bcast  every message goes to all who are here
       /pub    every message goes to all who are at /bcast
 
+      --tls                  speaks TLS 1.3 beside plain TCP, with a certificate made for this run
       --deflate              compresses messages if the client offers to
       --no-context-takeover  with --deflate: compresses each message by itself
       --origin ORIGIN        lets web pages of that origin in, as in https://chat.example; may be repeated
@@ -28,7 +29,7 @@ guard let options = Options(CommandLine.arguments.dropFirst()) else {
 do {
     try EventLoop.run { loop in
         let server = try EchoServer(loop: loop, options)
-        print("ws://\(server.address)/echo")
+        print("\(options.speaksTLS ? "wss" : "ws")://\(server.address)/echo")
         fflush(nil)
         // The signals keep the server, and the loop keeps the signals.
         _ = try SignalSource(loop: loop, signals: [.terminate, .interrupt]) { _ in server.stop() }

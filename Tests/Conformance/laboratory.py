@@ -24,6 +24,7 @@ SECONDS_TO_END_MAX = 10
 PROXIES = {
     "remove TLS": "cert = {certificate}\nkey = {key}\n",
     "add TLS": "client = yes\nCAfile = {certificate}\nverifyChain = yes\ncheckIP = 127.0.0.1\n",
+    "add TLS to any": "client = yes\n",
 }
 
 
@@ -141,7 +142,7 @@ class Laboratory:
 
     def proxy(self, kind: str, target: str) -> Any:
         role = PROXIES[kind].format(certificate=self.certificate, key=self.key)
-        setup = self.folder / f"{kind.split()[0]}.conf"
+        setup = self.folder / f"{kind.replace(' ', '-')}.conf"
         # It says which port it took only when it is told to say that much.
         common = "foreground = yes\npid =\nsyslog = no\ndebug = info\n"
         setup.write_text(f"{common}[proxy]\naccept = 127.0.0.1:0\nconnect = {target}\n{role}")
