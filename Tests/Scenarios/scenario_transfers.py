@@ -80,7 +80,7 @@ def scenario_a_file_reaches_somebody_who_was_away_through_a_kill_of_their_node(p
     require(bob.quit() == 0, "bob leaves")
     source = make_file(play.folder / "holiday.bin", 20 << 20)
     file_id = offer(alice, bob.name, source)
-    offered = expect_state(alice, file_id, "offered")
+    offered = expect_state(alice, file_id, "offered", within=120)  # each chunk waits for the disk
     require(offered["of"] == 20 << 20, f"alice was told {offered}")
     require(not s1.holds_text("holiday.bin") and not s2.holds_text("holiday.bin"), "no node knows the name")
     bob = play.client("bob@s2")
