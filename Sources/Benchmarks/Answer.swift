@@ -23,7 +23,7 @@ enum Answer: Equatable {
             self = .pong
         } else if line.begins(with: "{\"tag\":\"ping\"") {
             self = .ping
-        } else if line.begins(with: "{\"tag\":\"presence\"") {
+        } else if line.begins(with: "{\"tag\":\"presence\"") || line.begins(with: "{\"tag\":\"servers\"") {
             self = .aside
         } else {
             self = .other
