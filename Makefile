@@ -9,11 +9,11 @@ SEEDS ?= 200
 strict := -Xswiftc -warnings-as-errors
 swift_folders := Package.swift Sources Tests
 
-.PHONY: help build run demo bench test scenarios simulate conformance check format lint layers clean \
+.PHONY: help build run demo demo-federation bench test scenarios simulate conformance check format lint layers clean \
 	packages test-packages conformance-packages debug-build release-build
 
 help: ## show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 packages:
 	@Scripts/install-packages
@@ -37,6 +37,9 @@ run: release-build ## run the node that setup.json describes
 
 demo: release-build ## two nodes and a bot to talk to; off a terminal a play with failures and files
 	Scripts/demo
+
+demo-federation: release-build ## three servers, a live table of links and counters; keys cut and kill
+	Scripts/demo-federation
 
 bench: release-build ## measure real nodes: rates, cost, latency, memory; QUICK=1 is shorter, JSON=FILE keeps records
 	.build/release/postroad-bench $(if $(QUICK),--quick) $(if $(JSON),--json $(JSON)) $(if $(ONLY),--only $(ONLY))

@@ -41,7 +41,7 @@ for line in sys.stdin:
 class Terminal:
     """The demo on a terminal of its own, with the stand-in as its client."""
 
-    def __init__(self, play: Play, *options: str):
+    def __init__(self, play: Play, *options: str, script: str = "demo"):
         binaries, self.temporary = play.folder / "binaries", play.folder / "temporary"
         for folder in (binaries, self.temporary):
             folder.mkdir()
@@ -53,7 +53,7 @@ class Terminal:
         environment = {"POSTROAD_BINARIES": str(binaries), "TMPDIR": str(self.temporary), "TERM": "vt100"}
         self.child, self.screen = pty.fork()
         if self.child == 0:
-            os.execve(ROOT / "Scripts/demo", ["demo", *options], os.environ | environment)
+            os.execve(ROOT / "Scripts" / script, [script, *options], os.environ | environment)
 
     def __enter__(self) -> Terminal:
         return self
@@ -159,3 +159,21 @@ def scenario_a_signal_before_the_prompt_removes_everything(play: Play) -> None:
         code = terminal.ended()
         require(code == 130, f"C-c ends what has not begun with 130, not {code}: {os.read(terminal.screen, 65536)!r}")
         terminal.require_nothing_left()
+
+
+def scenario_keys_cut_and_kill_in_the_federation_demo(play: Play) -> None:
+    with Terminal(play, "--watch", script="demo-federation") as demo:
+        demo.read_until("s2–s3         s2: up             s3: up")
+        demo.type("a")
+        demo.read_until("s1–s2 cut     s1: d")
+        demo.type("3")
+        demo.read_until("s3 is down")
+        demo.type("z")
+        demo.read_until("s2–s3 silent")
+        demo.type("a3")
+        demo.read_until("s1–s3         s1: up             s3: up")
+        demo.type("q")
+        demo.read_until("everybody has everything …")
+        demo.read_until("lost 0   doubled 0")
+        require(demo.ended() == 0, "nothing is lost")
+        demo.require_nothing_left()
