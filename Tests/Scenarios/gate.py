@@ -73,6 +73,9 @@ class Gate:
             return
         with self.lock:
             self.ends |= {accepted, dialled}
+        # It may have been shut while we dialled.
+        if self.is_shut:
+            self.drop_all()
         threading.Thread(target=self.copy, args=(dialled, accepted), daemon=True).start()
         self.copy(accepted, dialled)
 
