@@ -5,12 +5,14 @@ SHELL := /bin/bash
 SWIFT ?= swift
 # Seeds that the simulator plays in `make test` and `make simulate`.
 SEEDS ?= 200
+# Processor time for each target of `make fuzz`.
+SECONDS ?= 60
 # The same flags for every debug build, so that testing and checking share their objects.
 strict := -Xswiftc -warnings-as-errors
-swift_folders := Package.swift Sources Tests
+swift_folders := Package.swift Sources Tests Fuzz/Targets
 
-.PHONY: help build run demo demo-federation bench test scenarios simulate conformance check format lint layers clean \
-	packages test-packages conformance-packages debug-build release-build
+.PHONY: help build run demo demo-federation bench test scenarios simulate fuzz short-fuzz conformance check format lint \
+	layers clean packages test-packages conformance-packages debug-build release-build
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -56,7 +58,14 @@ simulate: debug-build ## the simulator alone, with many seeds: make simulate SEE
 conformance: release-build conformance-packages ## the WebSocket layer against the Autobahn suite; QUICK=1 takes a minute; ONLY=9.1 picks cases
 	Scripts/conformance $(if $(QUICK),--quick) $(ONLY)
 
-check: lint layers test ## everything that must hold: format, layers, no warnings, tests
+fuzz: packages ## fuzz the protocol code: make fuzz SECONDS=60 TARGET=frames; without TARGET all of it
+	Scripts/fuzz --seconds $(SECONDS) $(if $(TARGET),--target $(TARGET))
+
+# Every input that was hard once, and a few new ones.
+short-fuzz: packages
+	Scripts/fuzz --check
+
+check: lint layers test short-fuzz ## everything that must hold: format, layers, no warnings, tests, short fuzz
 
 lint:
 	$(SWIFT) format lint --strict --recursive --parallel $(swift_folders)

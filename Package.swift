@@ -1,14 +1,23 @@
 // swift-tools-version: 6.2
 import PackageDescription
 
-let settings: [SwiftSetting] = [
+/// Set by `Scripts/fuzz` to the toolchain's libFuzzer without a `main`: builds the fuzz targets as well, and everything
+/// with the sanitizers.
+let fuzzer = Context.environment["FUZZ"]
+
+let language: [SwiftSetting] = [
     .swiftLanguageMode(.v6),
     .enableUpcomingFeature("ExistentialAny"),
     .enableUpcomingFeature("InternalImportsByDefault"),
     .enableUpcomingFeature("MemberImportVisibility"),
-    // Dynamic exclusivity checks cost about 40 % of a small message's instructions; tests keep them on.
-    .unsafeFlags(["-enforce-exclusivity=unchecked"], .when(configuration: .release)),
 ]
+let settings: [SwiftSetting] =
+    language + [
+        fuzzer == nil
+            // Dynamic exclusivity checks cost about 40 % of a small message's instructions; tests keep them on.
+            ? .unsafeFlags(["-enforce-exclusivity=unchecked"], .when(configuration: .release))
+            : .unsafeFlags(["-sanitize=fuzzer,address"])
+    ]
 
 /// A library module; its folder is `Sources/NAME`. What it may import is the table in `Docs/architecture.md`.
 func module(_ name: String, _ dependencies: [String]) -> Target {
@@ -71,3 +80,15 @@ let package = Package(
         tests("SimulatorTests", ["Node", "ChatClient", "Files", "Federation", "Store", "Crypto", "Wire", "Bytes"]),
     ]
 )
+
+if let fuzzer {
+    package.products.append(.executable(name: "postroad-fuzz", targets: ["Fuzz"]))
+    package.targets += [
+        .systemLibrary(name: "CLibFuzzer", path: "Fuzz/CLibFuzzer"),
+        .executableTarget(
+            name: "Fuzz", dependencies: ["Bytes", "WebSocket", "Deflate", "Wire", "CLibFuzzer"], path: "Fuzz/Targets",
+            // Without the coverage of the targets themselves, which are not what is fuzzed.
+            swiftSettings: language + [.unsafeFlags(["-sanitize=address"])],
+            linkerSettings: [.unsafeFlags(["-sanitize=address", fuzzer, "-lstdc++"])]),
+    ]
+}
