@@ -16,7 +16,7 @@ enum BenchmarkProgram {
             say(Options.help, to: 1)
             return 0
         }
-        let scenarios = Scenario.all(isQuick: options.isQuick).filter { scenario in
+        let scenarios = Scenario.all(isQuick: options.isQuick, queued: options.queued).filter { scenario in
             options.only.map { scenario.name.contains($0) } ?? true
         }
         guard !scenarios.isEmpty else {

@@ -99,9 +99,9 @@ final class Latency {
         return try play(workshop, from: node, to: node, perSecond: perSecond, lines)
     }
 
-    static func ofSealed(perSecond: Int, _ workshop: Workshop) throws -> [Reading] {
+    static func ofSealed(perSecond: Int, _ link: Workshop.Link, _ workshop: Workshop) throws -> [Reading] {
         let (to, body) = try workshop.sealed.get()
-        let (s1, s2) = try workshop.pair()
+        let (s1, s2) = try workshop.pair(link)
         let lines = try MessageLines(to: .direct(to), at: Clock.wallMilliseconds, body: body)
         return try play(workshop, from: s1, to: s2, perSecond: perSecond, lines)
     }

@@ -88,17 +88,7 @@ final class Load {
         let millions = (unit == .deliveries ? shown : answered) / 1e6
         if unit == .deliveries { readings.append(Reading("delivered", "deliveries/s", shown / seconds)) }
         let name = unit == .deliveries ? "s per 1M deliveries" : "s per 1M \(what)"
-        let spent = zip(before.usages, after.usages).map { $1.seconds - $0.seconds }
-        readings.append(Reading(Reading.cost, name, spent.reduce(0, +) / millions))
-        for (index, node) in nodes.enumerated() {
-            let (earlier, later) = (before.usages[index].secondsByThread, after.usages[index].secondsByThread)
-            for thread in ["loop", "store"] {
-                let spent = (later[thread] ?? 0) - (earlier[thread] ?? 0)
-                guard spent > 0 else { continue }
-                let whose = nodes.count > 1 ? "\(node.name) \(thread)" : thread
-                readings.append(Reading("\(Reading.cost), \(whose)", name, spent / millions))
-            }
-        }
+        readings += Reading.costs(of: nodes, from: before.usages, to: after.usages, millions: millions, unit: name)
         return readings
     }
 
@@ -158,9 +148,19 @@ enum Loads {
         return try played?.readings(of: what, per: unit) ?? []
     }
 
-    static func sealedAcross(_ workshop: Workshop) throws -> [Reading] {
+    static func sealedAcross(_ link: Workshop.Link, _ workshop: Workshop) throws -> [Reading] {
         let (to, body) = try workshop.sealed.get()
-        let (s1, s2) = try workshop.pair()
+        return try across(link, to: .direct(to), body, workshop)
+    }
+
+    static func publicAcross(_ workshop: Workshop) throws -> [Reading] {
+        try across(.tls, to: .everyone, .text(String(Workshop.text)), workshop)
+    }
+
+    private static func across(
+        _ link: Workshop.Link, to: Conversation, _ body: Envelope.Body, _ workshop: Workshop
+    ) throws -> [Reading] {
+        let (s1, s2) = try workshop.pair(link)
         let (alice, bob) = (try workshop.proofs(["alice"]), try workshop.proofs(["bob"]))
         var played: Load?
         try Stage.run(within: durationMax) { stage in
@@ -170,7 +170,7 @@ enum Loads {
                 for reader in readers { load.addReader(reader) }
                 _ = Arrivals(alice, at: s1, on: stage) { writers in
                     stage.after(.zero) {
-                        var lines = try MessageLines(to: .direct(to), at: Clock.wallMilliseconds, body: body)
+                        var lines = try MessageLines(to: to, at: Clock.wallMilliseconds, body: body)
                         for writer in writers {
                             load.addSender(writer, window: 60, until: .delivered) { lines.next() }
                         }

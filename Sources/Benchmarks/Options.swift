@@ -11,6 +11,12 @@ struct Options: Equatable {
     /// The program to measure; nil is the one that lies beside this one.
     var nodePath: String?
     var rounds = 3
+    /// Messages that wait before they are drained.
+    var queued = Options.queuedUsually
+
+    static let queuedUsually = 20_000
+    /// An outbox holds no more.
+    static let queuedAccepted = 100...1_000_000
 
     /// A median of fewer says nothing; of more, the run takes longer than anybody waits.
     static let roundsAccepted = 3...15
@@ -37,14 +43,19 @@ struct Options: Equatable {
             case .only: only = value
             case .json: jsonPath = value
             case .node: nodePath = value
-            case .rounds:
-                guard let rounds = Int(value), Options.roundsAccepted.contains(rounds) else {
-                    let (least, most) = (Options.roundsAccepted.lowerBound, Options.roundsAccepted.upperBound)
-                    throw BenchmarkFault("--rounds takes \(least) to \(most)")
-                }
-                self.rounds = rounds
+            case .rounds: rounds = try Options.number(value, in: Options.roundsAccepted, of: argument)
+            case .queued: queued = try Options.number(value, in: Options.queuedAccepted, of: argument)
             }
         }
+    }
+
+    private static func number(
+        _ value: String, in range: ClosedRange<Int>, of option: String
+    ) throws(BenchmarkFault) -> Int {
+        guard let number = Int(value), range.contains(number) else {
+            throw BenchmarkFault("\(option) takes \(range.lowerBound) to \(range.upperBound)")
+        }
+        return number
     }
 
     static var help: String {
@@ -77,6 +88,7 @@ enum Option: String, CaseIterable {
     case quick = "--quick"
     case only = "--only"
     case rounds = "--rounds"
+    case queued = "--queued"
     case json = "--json"
     case node = "--node"
     case help = "--help"
@@ -85,7 +97,7 @@ enum Option: String, CaseIterable {
     var placeholder: String? {
         switch self {
         case .only: "WORD"
-        case .rounds: "N"
+        case .rounds, .queued: "N"
         case .json, .node: "FILE"
         case .quick, .help: nil
         }
@@ -96,6 +108,7 @@ enum Option: String, CaseIterable {
         case .quick: "shorter measurements, for a first look"
         case .only: "only rows whose name contains this"
         case .rounds: "rounds to take the median of (3)"
+        case .queued: "messages that the row `drain` lets wait (20000; 5000 at most with --quick)"
         case .json: "also write the records to this file, one JSON object a line"
         case .node: "the node to measure (postroad-node beside this program)"
         case .help: "print this and exit"

@@ -5,7 +5,7 @@ struct Scenario {
     let measure: (Workshop) throws -> [Reading]
 
     /// In the order in which a round plays them. The first is the floor that the others' cost is held against.
-    static func all(isQuick: Bool) -> [Scenario] {
+    static func all(isQuick: Bool, queued: Int = Options.queuedUsually) -> [Scenario] {
         [
             Scenario(
                 name: "ping", summary: "one client, 60 pings under way; nothing is stored", measure: Loads.pings),
@@ -23,13 +23,25 @@ struct Scenario {
                 measure: { try Loads.publicMessages(senders: 1, window: 32, readers: 100, $0) }),
             Scenario(
                 name: "sealed-link", summary: "one client of s1 to one of s2, 60 under way, each until `delivered`",
-                measure: Loads.sealedAcross),
+                measure: { try Loads.sealedAcross(.tls, $0) }),
+            Scenario(
+                name: "sealed-link-plain", summary: "the same, and the link is not encrypted",
+                measure: { try Loads.sealedAcross(.plain, $0) }),
+            Scenario(
+                name: "public-link", summary: "one client of s1, 60 public messages under way, each until s2 has it",
+                measure: Loads.publicAcross),
+            Scenario(
+                name: "drain", summary: "public messages queued for s2 while it was away, in order, once it is back",
+                measure: { try Drain.measure(count: isQuick ? min(queued, 5000) : queued, $0) }),
             Scenario(
                 name: "latency-public", summary: "200 public messages a second, and one reader",
                 measure: { try Latency.ofPublic(perSecond: 200, $0) }),
             Scenario(
                 name: "latency-link", summary: "200 sealed messages a second from s1 to s2",
-                measure: { try Latency.ofSealed(perSecond: 200, $0) }),
+                measure: { try Latency.ofSealed(perSecond: 200, .tls, $0) }),
+            Scenario(
+                name: "latency-link-plain", summary: "the same, and the link is not encrypted",
+                measure: { try Latency.ofSealed(perSecond: 200, .plain, $0) }),
             Scenario(
                 name: "idle", summary: "200\(isQuick ? "" : " and 2,000") sessions log in and stay silent",
                 measure: { try Idle.measure(counts: isQuick ? [200] : [200, 2000], $0) }),
@@ -52,6 +64,24 @@ struct Reading {
 
     /// What is also told in pings.
     static let cost = "CPU"
+
+    /// Processor seconds that `nodes` spent between two looks, for each million, together and by thread.
+    static func costs(
+        of nodes: [NodeProcess], from earlier: [ProcessUsage], to later: [ProcessUsage], millions: Double, unit: String
+    ) -> [Reading] {
+        let looks = zip(nodes, zip(earlier, later))
+        let spent = looks.reduce(0) { $0 + $1.1.1.seconds - $1.1.0.seconds }
+        var readings = [Reading(cost, unit, spent / millions)]
+        for (node, (earlier, later)) in looks {
+            for thread in ["loop", "store"] {
+                let spent = (later.secondsByThread[thread] ?? 0) - (earlier.secondsByThread[thread] ?? 0)
+                guard spent > 0 else { continue }
+                let whose = nodes.count > 1 ? "\(node.name) \(thread)" : thread
+                readings.append(Reading("\(cost), \(whose)", unit, spent / millions))
+            }
+        }
+        return readings
+    }
 
     /// The median and the 99th percentile of `milliseconds`.
     static func percentiles(_ name: String, _ milliseconds: [Double]) -> [Reading] {

@@ -41,8 +41,14 @@ final class Workshop {
         return try start("s1", in: folder)
     }
 
+    /// What the link between two nodes is sent through.
+    enum Link: String {
+        case tls = "wss"
+        case plain = "ws"
+    }
+
     /// Starts `s1` with `alice` and `s2` with `bob`. `s1` dials, so that both ports can be the kernel's choice.
-    func pair() throws -> (s1: NodeProcess, s2: NodeProcess) {
+    func pair(_ link: Link) throws -> (s1: NodeProcess, s2: NodeProcess) {
         let (first, second) = (try makeFolder(), try makeFolder())
         try NodeProcess.writeSetup(name: "s1", users: [], verifier: verifier, in: first)
         let key = try NodeProcess.key(program: program, folder: first)
@@ -50,8 +56,22 @@ final class Workshop {
             name: "s2", users: ["bob"], verifier: verifier, peers: [.dialling("s1", key: key)], in: second)
         let s2 = try start("s2", in: second)
         try NodeProcess.writeSetup(
-            name: "s1", users: ["alice"], verifier: verifier, peers: [.dialled("s2", at: s2.linkAddress)], in: first)
+            name: "s1", users: ["alice"], verifier: verifier,
+            peers: [.dialled("s2", at: "\(link.rawValue)://\(s2.linkAddress)")], in: first)
         return (try start("s1", in: first), s2)
+    }
+
+    /// Starts `s1` with `alice`; `startSecond` starts `s2` with `bob`, which dials.
+    func lonely() throws -> (s1: NodeProcess, startSecond: () throws -> NodeProcess) {
+        let (first, second) = (try makeFolder(), try makeFolder())
+        try NodeProcess.writeSetup(name: "s2", users: ["bob"], verifier: verifier, in: second)
+        let key = try NodeProcess.key(program: program, folder: second)
+        try NodeProcess.writeSetup(
+            name: "s1", users: ["alice"], verifier: verifier, peers: [.dialling("s2", key: key)], in: first)
+        let s1 = try start("s1", in: first)
+        try NodeProcess.writeSetup(
+            name: "s2", users: ["bob"], verifier: verifier, peers: [.dialled("s1", at: s1.linkAddress)], in: second)
+        return (s1, { [unowned self] in try start("s2", in: second) })
     }
 
     func proofs(_ users: [String]) throws -> [(UserName, Session.Proof)] {
