@@ -24,10 +24,21 @@ final class Drain {
     private static let startMax: Duration = .seconds(60)
     private static let patience: Duration = .milliseconds(5)
 
-    static func measure(count: Int, _ workshop: Workshop) throws -> [Reading] {
+    static func ofPublic(count: Int, _ workshop: Workshop) throws -> [Reading] {
+        try measure(count: count, to: .everyone, .text(String(Workshop.text)), workshop)
+    }
+
+    static func ofSealed(count: Int, _ workshop: Workshop) throws -> [Reading] {
+        let (to, body) = try workshop.sealed.get()
+        return try measure(count: count, to: .direct(to), body, workshop)
+    }
+
+    private static func measure(
+        count: Int, to: Conversation, _ body: Envelope.Body, _ workshop: Workshop
+    ) throws -> [Reading] {
         let (s1, startSecond) = try workshop.lonely()
         let (alice, bob) = (try workshop.proofs(["alice"]), try workshop.proofs(["bob"]))
-        let lines = try MessageLines(to: .everyone, at: Clock.wallMilliseconds, body: .text(String(Workshop.text)))
+        let lines = try MessageLines(to: to, at: Clock.wallMilliseconds, body: body)
         var played: Drain?
         try Stage.run(within: startMax + patience * count) { stage in
             let drain = Drain(stage, s1, count: UInt64(count), lines: lines, bob: bob, startSecond)

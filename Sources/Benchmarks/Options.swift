@@ -108,7 +108,7 @@ enum Option: String, CaseIterable {
         case .quick: "shorter measurements, for a first look"
         case .only: "only rows whose name contains this"
         case .rounds: "rounds to take the median of (3)"
-        case .queued: "messages that the row `drain` lets wait (20000; 5000 at most with --quick)"
+        case .queued: "messages that the rows `drain` let wait (20000; 5000 at most with --quick)"
         case .json: "also write the records to this file, one JSON object a line"
         case .node: "the node to measure (postroad-node beside this program)"
         case .help: "print this and exit"

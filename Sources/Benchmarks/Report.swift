@@ -60,7 +60,7 @@ struct Report {
         _ name: String, _ figure: String, _ median: String, _ unit: String, _ spread: String, _ ratio: String
     ) -> String {
         let cells = [
-            padded(name, 15), padded(figure, 26), padded(median, -12), padded(unit, 20), padded(spread, 24), ratio,
+            padded(name, 18), padded(figure, 26), padded(median, -12), padded(unit, 20), padded(spread, 24), ratio,
         ]
         var text = cells.joined(separator: "  ")
         while text.last == " " { text.removeLast() }

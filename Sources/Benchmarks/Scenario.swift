@@ -32,7 +32,10 @@ struct Scenario {
                 measure: Loads.publicAcross),
             Scenario(
                 name: "drain", summary: "public messages queued for s2 while it was away, in order, once it is back",
-                measure: { try Drain.measure(count: isQuick ? min(queued, 5000) : queued, $0) }),
+                measure: { try Drain.ofPublic(count: isQuick ? min(queued, 5000) : queued, $0) }),
+            Scenario(
+                name: "drain-sealed", summary: "the same with direct messages",
+                measure: { try Drain.ofSealed(count: isQuick ? min(queued, 5000) : queued, $0) }),
             Scenario(
                 name: "latency-public", summary: "200 public messages a second, and one reader",
                 measure: { try Latency.ofPublic(perSecond: 200, $0) }),

@@ -5,7 +5,7 @@ import json
 
 from harness import Play, require
 
-ROWS = {"sealed-link": "rate", "public-1": "rate"}
+ROWS = {"sealed-link": "rate", "public-1": "rate", "drain": "rate"}
 
 
 def scenario_the_benchmarks_can_be_run(play: Play) -> None:
