@@ -108,8 +108,7 @@ struct HandshakeClient {
     }
 
     private func check(_ event: Event?, _ client: inout Connection) {
-        let head = ReferenceHead(stream)
-        let fits = head.map { $0.bytes <= limits.openingBytesMax && $0.fields.count <= limits.headerFieldsMax } ?? false
+        let (head, fits) = answer()
         switch event {
         case nil:
             hold(head == nil, "a whole answer is there and nothing was told")
@@ -134,12 +133,27 @@ struct HandshakeClient {
         }
     }
 
+    /// The answer that counts, behind those of the class 1xx that mean nothing (RFC 9110 §15.2), and whether all of
+    /// them keep to the limits.
+    private func answer() -> (head: ReferenceHead?, fits: Bool) {
+        var (used, fieldsMost) = (0, 0)
+        while let head = ReferenceHead(Array(stream[used...])) {
+            used += head.bytes
+            fieldsMost = max(fieldsMost, head.fields.count)
+            if !head.isInterimAnswer {
+                return (head, used <= limits.openingBytesMax && fieldsMost <= limits.headerFieldsMax)
+            }
+        }
+        return (nil, false)
+    }
+
     /// RFC 6455 §4.1, what the client must find in the answer; the extensions are not looked at.
     private func isAgreement(_ head: ReferenceHead) -> Bool {
         let line = Array("HTTP/1.1 101".utf8)
         let protocols = head.values(of: "sec-websocket-protocol")
         return head.startLine.starts(with: line) && (head.startLine.count == 12 || head.startLine[12] == 0x20)
-            && head.list("upgrade", holds: "websocket") && head.list("connection", holds: "upgrade")
+            && head.list("upgrade", holds: "websocket") && head.list("upgrade")?.count == 1
+            && head.list("connection", holds: "upgrade")
             && head.values(of: "sec-websocket-accept") == [Array(HandshakeClient.acceptKey.utf8)]
             && protocols.count <= 1
             && protocols.allSatisfy { name in HandshakeClient.subprotocols.contains { $0.utf8.elementsEqual(name) } }

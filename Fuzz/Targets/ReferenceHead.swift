@@ -67,6 +67,14 @@ struct ReferenceHead {
         return true
     }
 
+    /// RFC 9110 §15.2: a status of the class 1xx, but not the 101 that a client asks for.
+    var isInterimAnswer: Bool {
+        let parts = startLine.split(separator: 0x20, maxSplits: 2, omittingEmptySubsequences: false)
+        guard parts.count >= 2, parts[0].elementsEqual("HTTP/1.1".utf8) else { return false }
+        let isStatus = parts[1].count == 3 && parts[1].allSatisfy { (0x30...0x39).contains($0) }
+        return isStatus && parts[1].first == 0x31 && !parts[1].elementsEqual("101".utf8)
+    }
+
     /// RFC 6455 §4.1 point 7: 16 bytes in base64. The 22nd character has the upper 2 of its 6 bits left.
     private static func isKey(_ key: [UInt8]) -> Bool {
         let isLetter: (UInt8) -> Bool = { isAlphanumeric($0) || $0 == 0x2B || $0 == 0x2F }
