@@ -34,6 +34,17 @@ static inline int linux_signalfd(const sigset_t *signals) {
 static inline int linux_tcp_socket(int family) {
   return socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, IPPROTO_TCP);
 }
+static inline int linux_local_socket(int is_blocking) {
+  return socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | (is_blocking ? 0 : SOCK_NONBLOCK), 0);
+}
+/* The user at the other end of a local socket (SO_PEERCRED, unix(7)) when it connected, -1 if nobody knows. glibc shows
+   struct ucred only to those who define _GNU_SOURCE. */
+static inline int64_t linux_peer_user(int descriptor) {
+  struct { pid_t process; uid_t user; gid_t group; } peer;
+  socklen_t length = sizeof peer;
+  if (getsockopt(descriptor, SOL_SOCKET, SO_PEERCRED, &peer, &length) != 0 || length != sizeof peer) return -1;
+  return peer.user;
+}
 static inline int linux_accept(int listener, struct sockaddr *address, socklen_t *length) {
   return accept4(listener, address, length, SOCK_NONBLOCK | SOCK_CLOEXEC);
 }

@@ -14,6 +14,8 @@ package enum CloseReason: Equatable, Sendable, CustomStringConvertible {
     case timedOut
     /// No address accepted; the text is the last one's answer.
     case connectFailed(String)
+    /// The same, where somebody answered that nobody listens there.
+    case connectRefused(String)
     /// Reading or writing failed with this number.
     case ioFailed(errno: Int32)
     /// TLS was not agreed on, or broke.
@@ -28,7 +30,7 @@ package enum CloseReason: Equatable, Sendable, CustomStringConvertible {
         case .local(let word): word
         case .slowConsumer: "slow consumer"
         case .timedOut: "timed out"
-        case .connectFailed(let text): "could not connect: \(text)"
+        case .connectFailed(let text), .connectRefused(let text): "could not connect: \(text)"
         case .ioFailed(let errno): NetError.text(ofErrno: errno)
         case .tls(let fault): fault.description
         case .loopStopped: "event loop stopped"

@@ -34,6 +34,7 @@ struct ConnectAttempts {
         switch failure {
         case nil: .connectFailed("no address")
         case (ETIMEDOUT, _)?: .timedOut
+        case (ECONNREFUSED, let address)?: .connectRefused("\(address): \(NetError.text(ofErrno: ECONNREFUSED))")
         case (let number, let address)?: .connectFailed("\(address): \(NetError.text(ofErrno: number))")
         }
     }

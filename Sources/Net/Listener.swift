@@ -3,7 +3,7 @@ import Glibc
 
 /// Accepts connections at one address.
 package final class Listener: EventSource {
-    /// With the port that was really taken.
+    /// With the port that was really taken; of a socket in the file system no more than that it is one.
     package let localAddress: SocketAddress
     /// Connections turned away because the process had no descriptor left for them.
     package private(set) var shedCount = 0
@@ -20,19 +20,41 @@ package final class Listener: EventSource {
     /// Otherwise the backlog would stay ready for ever, and the loop would turn in circles.
     private var reserve: Int32
     private var isOpen = true
+    /// The file that goes with the listener.
+    private let file: LocalAddress?
 
     /// Port 0 takes a free one. `onAccept` sets the stream's handler or closes it; a stream left without a handler is
     /// closed. The handler's `streamOpened` follows.
-    package init(
+    package convenience init(
         loop: EventLoop, address: SocketAddress, tls: TLSContext? = nil,
         egressLimits: EgressQueue.Limits = EgressQueue.Limits(), onAccept: @escaping (Stream) -> Void
     ) throws(NetError) {
+        let descriptor = try Socket.listen(on: address)
+        let bound = Socket.localAddress(of: descriptor) ?? address
+        try self.init(loop, descriptor, bound, file: nil, tls: tls, egressLimits, onAccept)
+    }
+
+    /// At a socket in the file system, made for the owner alone. One that a killed program left is replaced; where
+    /// somebody listens, or where the file is something else, it throws.
+    package convenience init(
+        loop: EventLoop, at file: LocalAddress, egressLimits: EgressQueue.Limits = EgressQueue.Limits(),
+        onAccept: @escaping (Stream) -> Void
+    ) throws(NetError) {
+        let descriptor = try Socket.listen(at: file)
+        try self.init(loop, descriptor, .local, file: file, tls: nil, egressLimits, onAccept)
+    }
+
+    private init(
+        _ loop: EventLoop, _ descriptor: Int32, _ localAddress: SocketAddress, file: LocalAddress?, tls: TLSContext?,
+        _ egressLimits: EgressQueue.Limits, _ onAccept: @escaping (Stream) -> Void
+    ) throws(NetError) {
         self.loop = loop
+        self.descriptor = descriptor
+        self.localAddress = localAddress
+        self.file = file
         self.tls = tls
         self.egressLimits = egressLimits
         self.onAccept = onAccept
-        descriptor = try Socket.listen(on: address)
-        localAddress = Socket.localAddress(of: descriptor) ?? address
         reserve = Listener.openReserve()
         do {
             try loop.poller.add(descriptor, self, for: .input)
@@ -98,6 +120,7 @@ package final class Listener: EventSource {
     }
 
     private func closeDescriptors() {
+        if let file { unlink(file.description) }
         Glibc.close(descriptor)
         if reserve >= 0 { Glibc.close(reserve) }
         reserve = -1

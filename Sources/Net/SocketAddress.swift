@@ -1,11 +1,13 @@
 import CLinux
 import Glibc
 
-/// An IPv4 or IPv6 address with a port; always numeric, so making one never asks the network.
+/// An IPv4 or IPv6 address with a port; always numeric, so making one never asks the network. Or a program of this
+/// machine at a socket in the file system, which has no address of its own.
 package struct SocketAddress: Hashable, Sendable, CustomStringConvertible {
     private enum Host: Hashable {
         case v4(UInt32)
         case v6(high: UInt64, low: UInt64, scope: UInt32)
+        case local
     }
 
     /// All integers are in host order.
@@ -50,11 +52,13 @@ package struct SocketAddress: Hashable, Sendable, CustomStringConvertible {
     /// The same host with another port.
     package func with(port: UInt16) -> SocketAddress { SocketAddress(host: host, port: port) }
 
-    /// True if only programs of this machine can be at the other end: 127.0.0.0/8, ::1 and the mapped form of the first.
+    /// True if only programs of this machine can be at the other end: 127.0.0.0/8, ::1, the mapped form of the first,
+    /// and sockets in the file system.
     package var isLoopback: Bool {
         switch host {
         case .v4(let address): address >> 24 == 127
         case .v6(let high, let low, _): high == 0 && (low == 1 || low >> 24 == 0xFFFF_7F)
+        case .local: true
         }
     }
 
@@ -64,6 +68,7 @@ package struct SocketAddress: Hashable, Sendable, CustomStringConvertible {
             "\(address >> 24).\(address >> 16 & 255).\(address >> 8 & 255).\(address & 255):\(port)"
         case .v6(_, _, let scope):
             "[\(v6Text)\(scope == 0 ? "" : "%\(scope)")]:\(port)"
+        case .local: "this machine"
         }
     }
 
@@ -92,11 +97,13 @@ package struct SocketAddress: Hashable, Sendable, CustomStringConvertible {
 // What the system calls take and give.
 extension SocketAddress {
     static let unspecified = SocketAddress(host: .v4(0), port: 0)
+    static let local = SocketAddress(host: .local, port: 0)
 
     var family: Int32 {
         switch host {
         case .v4: AF_INET
         case .v6: AF_INET6
+        case .local: AF_UNIX
         }
     }
 
@@ -142,6 +149,11 @@ extension SocketAddress {
                     body($0, socklen_t(MemoryLayout<sockaddr_in6>.size))
                 }
             }
+        case .local:
+            // Names no socket: `LocalAddress` does.
+            var address = sockaddr()
+            address.sa_family = sa_family_t(AF_UNIX)
+            return withUnsafePointer(to: &address) { body($0, socklen_t(MemoryLayout<sa_family_t>.size)) }
         }
     }
 }

@@ -25,6 +25,9 @@ package final class Stream: EventSource {
     package private(set) var remoteAddress: SocketAddress
     /// When bytes last arrived; before that, when the connection was made.
     package private(set) var lastReceived: Instant
+    /// Dialled: when an address accepted, and when all was agreed on that comes before the first byte.
+    package private(set) var connectedAt: Instant?
+    package private(set) var openedAt: Instant?
     /// When the system last took bytes of ours; before that, when the connection was made.
     package internal(set) var lastSent: Instant
 
@@ -171,6 +174,7 @@ package final class Stream: EventSource {
     func opened() {
         guard case .open = state else { return }
         guard let handler else { return close(.local("abandoned")) }
+        openedAt = Clock.now
         handler.streamOpened(self)
     }
 
@@ -233,6 +237,7 @@ package final class Stream: EventSource {
             return connectNext(attempts)
         }
         lastReceived = loop.now
+        connectedAt = Clock.now
         if case .undecided(let context, let serverName) = security {
             state = .securing
             updateWatch()

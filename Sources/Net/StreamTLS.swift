@@ -81,6 +81,11 @@ extension Stream {
         if case .tls(let layer) = security { layer.engine.peerName } else { nil }
     }
 
+    /// How long the certificate that the peer showed is still good, negative once it is not; nil if it showed none.
+    package var peerCertificateTimeLeft: Duration? {
+        if case .tls(let layer) = security { layer.engine.peerSecondsLeft.map { .seconds($0) } } else { nil }
+    }
+
     /// Something can be sent now.
     var hasOutput: Bool {
         switch security {

@@ -139,6 +139,16 @@ final class TLSEngine {
         return String(decoding: bytes, as: UTF8.self)
     }
 
+    /// How long the certificate that the peer showed is still good, negative once it is not; nil without one.
+    var peerSecondsLeft: Int64? {
+        guard let certificate = SSL_get1_peer_certificate(ssl) else { return nil }
+        defer { X509_free(certificate) }
+        var (days, seconds): (Int32, Int32) = (0, 0)
+        // ASN1_TIME_diff(3): no start means now.
+        guard ASN1_TIME_diff(&days, &seconds, nil, X509_get0_notAfter(certificate)) == 1 else { return nil }
+        return Int64(days) * 86_400 + Int64(seconds)
+    }
+
     /// RFC 5280, appendix A: the upper bound of a common name.
     private static let nameBytesMax = 64
 }

@@ -289,7 +289,7 @@ import Testing
             let stream = Stream.connect(loop: loop, to: [server.address], timeout: .seconds(5))
             stream.handler = client
             client.onClosed = { _, reason in
-                #expect(reason == .connectFailed("\(server.address): Connection refused"))
+                #expect(reason == .connectRefused("\(server.address): Connection refused"))
                 loop.stop()
             }
         }
