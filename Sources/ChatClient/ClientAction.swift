@@ -79,8 +79,8 @@ package enum ClientAction: Hashable, Sendable {
     /// Close the connection; `closed` follows.
     case disconnect(reason: String)
     case send(ClientLine)
-    /// Check the node's signature over `transcript`.
-    case verifyHello(key: IdentityKey, signature: [UInt8], transcript: [UInt8])
+    /// Check the node's signature, and those of the keys that lead from the pinned one to its own. All have to be right.
+    case verifyHello([KeyRotation.Check])
     /// One step of SCRAM-SHA-256 (RFC 5802); `begin` starts anew.
     case scram(ScramStep)
     /// Check digest, size and account signature of each key.

@@ -67,6 +67,8 @@ package enum ClientFault: String, Sendable {
     case badDeviceKey = "bad-device-key"
     /// The node speaks no TLS.
     case withoutTLS = "without-tls"
+    /// The server has a new key that the known one signed for; the client knows it by that from now on.
+    case serverKeyRotated = "server-key-rotated"
 }
 
 /// One message as it may be shown.

@@ -42,8 +42,11 @@ final class ClientWorker {
     func perform(_ action: ClientAction, attempt: Int) {
         let (device, address) = (device, address)
         switch action {
-        case .verifyHello(let key, let signature, let transcript):
-            run { Answer(attempt: attempt, input: .helloVerified(verify(signature, by: key, of: transcript))) }
+        case .verifyHello(let checks):
+            run {
+                let isGenuine = checks.allSatisfy { verify($0.signature, by: $0.key, of: $0.transcript) }
+                return Answer(attempt: attempt, input: .helloVerified(isGenuine))
+            }
         case .scram(let step): perform(step, attempt: attempt)
         case .verifyKeys(let owner, let keys):
             run {

@@ -44,11 +44,11 @@ extension ClientMachine {
         case (.closing(let refusal, let retrySeconds), _):
             wantedDelay = retrySeconds.map { .seconds($0) }
             refusedInLogin(refusal)
-        case (.hello(let version, let server, let key, let signature), .hello(let nonce)):
+        case (.hello(let version, let server, let key, let signature, let rotations), .hello(let nonce)):
             guard version == ClientMachine.version, server == address.server else {
                 return fault("the node answered as version \(version) of \(server)")
             }
-            guard serverPin == nil || serverPin == key else {
+            guard let path = path(to: key, by: rotations) else {
                 return end(
                     .protocolFault(
                         "\(server) shows \(key), not the key that was pinned when this profile first logged in. "
@@ -56,7 +56,8 @@ extension ClientMachine {
             }
             phase = .login(.verifying(key))
             let transcript = ClientHello.transcript(server: server, nonce: nonce, exporter: channel.exporter)
-            actions.append(.verifyHello(key: key, signature: signature, transcript: transcript))
+            let own = KeyRotation.Check(key: key, transcript: transcript, signature: signature)
+            actions.append(.verifyHello([own] + path.flatMap { $0.checks(for: server) }))
         case (.challenge(let data), .challenge):
             phase = .login(.answering)
             actions.append(.scram(.answer(challenge: data)))
@@ -69,9 +70,21 @@ extension ClientMachine {
         }
     }
 
+    /// The statements that lead from the pinned key to the one shown; none if that is the pinned one or the first. nil if
+    /// nothing leads there.
+    private func path(to key: IdentityKey, by rotations: [KeyRotation]) -> [KeyRotation]? {
+        guard let serverPin, serverPin != key else { return [] }
+        return rotations.path(from: serverPin, to: key)
+    }
+
     mutating func helloVerified(_ isGenuine: Bool) {
         guard case .login(.verifying(let key)) = phase else { return }
-        guard isGenuine else { return fault("the node's signature is wrong") }
+        guard isGenuine else {
+            let isRotated = serverPin != nil && serverPin != key
+            return fault(
+                isRotated
+                    ? "the signatures that lead to the node's new key are wrong" : "the node's signature is wrong")
+        }
         // Pinned once the login has succeeded, with everything else that a first login brings.
         pinCandidate = key
         phase = .login(.beginning)
@@ -152,10 +165,7 @@ extension ClientMachine {
 
     private mutating func welcomed(_ welcome: Welcome) {
         phase = .online
-        if serverPin == nil, let key = pinCandidate {
-            serverPin = key
-            actions.append(.saveServerPin(key))
-        }
+        if let key = pinCandidate, serverPin != key { take(key) }
         if channel != .plaintext, !hasSeenTLS {
             hasSeenTLS = true
             actions.append(.saveServerTLS)
@@ -182,6 +192,15 @@ extension ClientMachine {
 
     /// The check takes milliseconds.
     private static let heldLinesMax = 1000
+
+    private mutating func take(_ key: IdentityKey) {
+        if let old = serverPin {
+            let text = "\(address.server) has a new key, \(key), which the known one, \(old), signed for"
+            emit(.error(code: ClientFault.serverKeyRotated.rawValue, text: text, answering: nil))
+        }
+        serverPin = key
+        actions.append(.saveServerPin(key))
+    }
 
     // MARK: The end of a connection
 

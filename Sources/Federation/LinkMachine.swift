@@ -131,6 +131,7 @@ package struct LinkMachine: Sendable {
     private mutating func stream(_ message: LinkMessage) throws(Refusal) -> [LinkStep] {
         switch message {
         case .hello, .proof: throw Refusal(.outOfOrder, "this link is already proven")
+        case .echo, .echoed: throw Refusal(.outOfOrder, "echoes belong to a test, and this is a link")
         case .closing: break
         case .resume:
             resumes += 1

@@ -121,7 +121,7 @@ struct Peer: Sendable {
         case .chunk(let ref, let data, let refusal):
             return try fileAnswered(ref, isChunk: true, data: data, refusal)
         case .outcomeKept(let ref, let refusal): return try fileAnswered(ref, isChunk: false, data: [], refusal)
-        case .hello, .proof, .closing: return []
+        case .hello, .proof, .closing, .echo, .echoed: return []
         }
     }
 

@@ -30,6 +30,10 @@ package enum LinkMessage: Hashable, Sendable {
     case outcome(ref: Int64, from: Address, id: MessageID, reader: UserName, FileOutcome)
     /// Answers `outcome`: it is on disk, or refused.
     case outcomeKept(ref: Int64, refusal: Refusal?)
+    /// On a link that is a test, once both sides are proven; answered by `echoed`.
+    case echo(ref: Int64)
+    /// `at` is the time by the clock of whoever answers.
+    case echoed(ref: Int64, at: Int64)
     /// This side ends the link; the other may dial again after `retrySeconds`.
     case closing(retrySeconds: Int64)
 }
@@ -40,13 +44,22 @@ package struct LinkHello: Hashable, Sendable {
     package let to: ServerName
     package let nonce: [UInt8]
     package let key: IdentityKey
+    /// How this side came to `key`, oldest first.
+    package let rotations: [KeyRotation]
+    /// The dialler wants to know whether a link could be, and no link; the acceptor repeats it.
+    package let isTest: Bool
 
-    package init(version: Int64, from: ServerName, to: ServerName, nonce: [UInt8], key: IdentityKey) {
+    package init(
+        version: Int64, from: ServerName, to: ServerName, nonce: [UInt8], key: IdentityKey,
+        rotations: [KeyRotation] = [], isTest: Bool = false
+    ) {
         self.version = version
         self.from = from
         self.to = to
         self.nonce = nonce
         self.key = key
+        self.rotations = rotations
+        self.isTest = isTest
     }
 
     package static let currentVersion: Int64 = 1
@@ -158,6 +171,8 @@ package enum LinkProof {
             transcript.appendField(hello.nonce)
         }
         transcript.appendField(binding)
+        // So that nobody on the way makes a link of a test, or a test of a link.
+        if dialler.isTest, acceptor.isTest { transcript.appendField(LinkHello.testPurpose) }
         return transcript
     }
 }

@@ -20,6 +20,8 @@ extension LinkMessage {
         case .chunk: "chunk"
         case .outcome: "outcome"
         case .outcomeKept: "outcomeKept"
+        case .echo: "echo"
+        case .echoed: "echoed"
         case .closing: "closing"
         }
     }
@@ -79,6 +81,10 @@ extension LinkMessage {
         case .outcomeKept(let ref, let refusal):
             writer.member("ref", ref)
             if let refusal { writer.object("refusal") { refusal.encode(into: &$0) } }
+        case .echo(let ref): writer.member("ref", ref)
+        case .echoed(let ref, let at):
+            writer.member("ref", ref)
+            writer.member("at", at)
         case .closing(let retrySeconds): writer.member("retrySeconds", retrySeconds)
         }
     }
@@ -120,6 +126,8 @@ extension LinkMessage {
             )
             self = .outcome(ref: try object.ref(), from: from, id: id, reader: reader, try FileOutcome(object))
         case "outcomeKept": self = .outcomeKept(ref: try object.ref(), refusal: try Refusal.optional(object))
+        case "echo": self = .echo(ref: try object.ref())
+        case "echoed": self = .echoed(ref: try object.ref(), at: try object.integer("at", in: 0...Envelope.atMax))
         case "closing": self = .closing(retrySeconds: try object.integer("retrySeconds", in: 0...86_400))
         default: throw Refusal(.unknownTag, "this tag is not known here; the protocol document lists the known ones")
         }
@@ -141,7 +149,11 @@ extension LinkHello {
         writer.member("to", to.text)
         writer.member("nonce", base64: nonce)
         writer.member("key", key.text)
+        rotations.encode(into: &writer)
+        if isTest { writer.member("purpose", LinkHello.testPurpose) }
     }
+
+    static let testPurpose = "test"
 
     init(_ object: JSONObject) throws(Refusal) {
         version = try object.integer("version", in: 0...Int64.max)
@@ -149,6 +161,9 @@ extension LinkHello {
         to = try object.serverName("to")
         nonce = try object.bytes("nonce", count: LinkHello.nonceBytes...LinkHello.nonceBytes)
         key = try object.identityKey("key")
+        rotations = try [KeyRotation](object, endingWith: key)
+        // A purpose that is not known here is not repeated, and so the dialler hears that it is not.
+        isTest = object.has("purpose") ? try object.word("purpose") == LinkHello.testPurpose : false
     }
 }
 

@@ -1,7 +1,8 @@
 /// What a node says to its clients: one line of JSON each (`Docs/protocol/client.md`).
 package enum NodeLine: Hashable, Sendable {
-    /// Answers `hello`: who the node is, and its signature over `ClientHello.transcript`.
-    case hello(version: Int64, server: ServerName, key: IdentityKey, signature: [UInt8])
+    /// Answers `hello`: who the node is, its signature over `ClientHello.transcript`, and how it came to its key.
+    case hello(
+        version: Int64, server: ServerName, key: IdentityKey, signature: [UInt8], rotations: [KeyRotation] = [])
     /// The server-first message of SCRAM.
     case challenge(data: String)
     case welcome(Welcome)

@@ -36,11 +36,12 @@ extension NodeLine {
 
     private func encodeMembers(into writer: inout JSONWriter) {
         switch self {
-        case .hello(let version, let server, let key, let signature):
+        case .hello(let version, let server, let key, let signature, let rotations):
             writer.member("version", version)
             writer.member("server", server.text)
             writer.member("key", key.text)
             writer.member("signature", base64: signature)
+            rotations.encode(into: &writer)
         case .challenge(let data): writer.member("data", data)
         case .welcome(let welcome): welcome.encode(into: &writer)
         case .servers(let servers, let isWhole):
@@ -92,7 +93,8 @@ extension NodeLine {
             let version = try object.integer("version", in: 0...Int64.max)
             let signature = try object.bytes("signature", count: 64...64)
             let (server, key) = (try object.serverName("server"), try object.identityKey("key"))
-            self = .hello(version: version, server: server, key: key, signature: signature)
+            let rotations = try [KeyRotation](object, endingWith: key)
+            self = .hello(version: version, server: server, key: key, signature: signature, rotations: rotations)
         case "challenge": self = .challenge(data: try object.string("data", bytesMax: LoginMethod.dataBytesMax))
         case "welcome": self = .welcome(try Welcome(object))
         case "servers":

@@ -40,6 +40,8 @@ package struct Refusal: Error, Hashable, Sendable {
         case notYourName = "not-your-name"
         case unpinned
         case keyChanged = "key-changed"
+        case badRotation = "bad-rotation"
+        case paused
         case sequenceGap = "sequence-gap"
         case notForUs = "not-for-us"
         case outOfOrder = "out-of-order"
@@ -50,6 +52,25 @@ package struct Refusal: Error, Hashable, Sendable {
         case draining
         case replaced
         case restored
+        // Why a server cannot be reached. Never sent: they are for whoever looks after a node.
+        case noAddress = "no-address"
+        case nameUnknown = "name-unknown"
+        case connectionRefused = "connection-refused"
+        case unreachable
+        case notTLS = "not-tls"
+        case tlsFailed = "tls-failed"
+        case notWebSocket = "not-websocket"
+        case linkLost = "link-lost"
+        case noTest = "no-test"
+        case clockOff = "clock-off"
+        // What an administrator is not granted.
+        case notTheOwner = "not-the-owner"
+        case inSetup = "in-setup"
+        case notAdded = "not-added"
+        case notEmpty = "not-empty"
+        case notOffered = "not-offered"
+        case notConfirmed = "not-confirmed"
+        case tooManyServers = "too-many-servers"
     }
 
     package let code: Code

@@ -18,8 +18,8 @@ import Wire
     @Test func helloAndLoginHoldForThisConnectionOnly() {
         var play = Play()
         play.hello(over: tls)
-        let transcripts = play.actions.compactMap { action -> [UInt8]? in
-            if case .verifyHello(_, _, let transcript) = action { transcript } else { nil }
+        let transcripts = play.actions.flatMap { action -> [[UInt8]] in
+            if case .verifyHello(let checks) = action { checks.map(\.transcript) } else { [] }
         }
         #expect(transcripts == [ClientHello.transcript(server: alice.server, nonce: [1], exporter: exporter)])
         #expect(transcripts != [ClientHello.transcript(server: alice.server, nonce: [1], exporter: nil)])

@@ -73,6 +73,65 @@ import Wire
         #expect(!play.sent.contains { $0.tag == "login" })
     }
 
+    private func serverKey(_ byte: UInt8) throws -> IdentityKey {
+        try #require(IdentityKey(bytes: [UInt8](repeating: byte, count: 32)))
+    }
+
+    private func rotation(_ old: UInt8, _ new: UInt8) throws -> KeyRotation {
+        KeyRotation(
+            old: try serverKey(old), new: try serverKey(new), at: 1, signatureByOld: [old], signatureByNew: [new])
+    }
+
+    @Test func aKeyThatThePinnedOneSignedForTakesItsPlaceAfterTheLogin() throws {
+        var stored = StoredState()
+        stored.serverPin = try serverKey(2)
+        var play = Play(stored)
+        let chain = [try rotation(1, 2), try rotation(2, 3), try rotation(3, 4)]
+        play.hello(4, rotations: chain)
+        let checks = play.actions.flatMap { action -> [KeyRotation.Check] in
+            if case .verifyHello(let checks) = action { checks } else { [] }
+        }
+        // The hello itself, and what leads from the pinned key on; nothing before it.
+        #expect(checks.map(\.key) == (try [4, 2, 3, 3, 4].map { try serverKey($0) }))
+        #expect(checks.dropFirst().map(\.signature) == [[2], [3], [3], [4]])
+        #expect(!play.actions.contains { if case .saveServerPin = $0 { true } else { false } })
+        play.welcome()
+        #expect(play.actions.contains(.saveServerPin(try serverKey(4))))
+        #expect(play.errors == ["server-key-rotated"] && play.machine.isOnline)
+        // The old key is another's from now on.
+        play.give(.closed(reason: "cut"))
+        play.advance(by: .seconds(70))
+        play.hello(2, rotations: [try rotation(1, 2)])
+        #expect(!play.machine.isOnline)
+    }
+
+    @Test func nothingElseLeadsToANewKey() throws {
+        for chain in [[], [try rotation(1, 4)], [try rotation(2, 3)], [try rotation(3, 4), try rotation(2, 3)]] {
+            var stored = StoredState()
+            stored.serverPin = try serverKey(2)
+            var play = Play(stored)
+            play.hello(4, rotations: chain)
+            guard case .protocolFault = play.end else {
+                Issue.record("went on with \(chain)")
+                continue
+            }
+            #expect(!play.sent.contains { $0.tag == "login" })
+        }
+    }
+
+    @Test func aForgedStatementEndsTheClient() throws {
+        var stored = StoredState()
+        stored.serverPin = try serverKey(2)
+        var play = Play(stored)
+        _ = play.machine.handle(.opened(nonce: [1]), at: play.now, using: &play.generator)
+        let hello = NodeLine.hello(
+            version: 1, server: alice.server, key: try serverKey(3), signature: [], rotations: [try rotation(2, 3)])
+        _ = play.machine.handle(.line(hello), at: play.now, using: &play.generator)
+        let actions = play.machine.handle(.helloVerified(false), at: play.now, using: &play.generator)
+        #expect(actions.contains { if case .end(.protocolFault) = $0 { true } else { false } })
+        #expect(!actions.contains { if case .saveServerPin = $0 { true } else { false } })
+    }
+
     @Test func aWrongSignatureEndsTheClient() {
         var play = Play()
         let opened = play.machine.handle(.opened(nonce: [1]), at: play.now, using: &play.generator)

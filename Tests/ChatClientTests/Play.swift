@@ -184,10 +184,12 @@ struct Play {
         now = end
     }
 
-    mutating func hello(_ serverKey: UInt8 = 9, over channel: ClientChannel = .plaintext) {
+    mutating func hello(
+        _ serverKey: UInt8 = 9, over channel: ClientChannel = .plaintext, rotations: [KeyRotation] = []
+    ) {
         give(.opened(nonce: [1], channel))
         guard let key = IdentityKey(bytes: [UInt8](repeating: serverKey, count: 32)) else { return }
-        give(.line(.hello(version: 1, server: alice.server, key: key, signature: [])))
+        give(.line(.hello(version: 1, server: alice.server, key: key, signature: [], rotations: rotations)))
         give(.line(.challenge(data: "challenge")))
     }
 

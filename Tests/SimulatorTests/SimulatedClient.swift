@@ -157,8 +157,10 @@ final class SimulatedClient {
             stop(isNoticed: true)
             files.crash(losesPower: false)
             after(random.milliseconds(1000...5000), ofAnyLife: true) { [unowned self] in start() }
-        case .verifyHello(let key, let signature, let transcript):
-            let isGood = (try? Ed25519PublicKey(bytes: key.bytes))?.verify(signature, of: transcript) ?? false
+        case .verifyHello(let checks):
+            let isGood = checks.allSatisfy { check in
+                (try? Ed25519PublicKey(bytes: check.key.bytes))?.verify(check.signature, of: check.transcript) ?? false
+            }
             work(.helloVerified(isGood), isOfConnection: true)
         case .scram(.begin): work(.scramDone("n,,n=\(address.user),r=stand-in"), isOfConnection: true)
         case .scram(.answer): work(.scramDone("c=biws,r=stand-in,p=c3RhbmQtaW4="), isOfConnection: true)

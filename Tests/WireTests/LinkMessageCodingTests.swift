@@ -18,6 +18,20 @@ struct LinkMessageCodingTests {
                 "key":"\(Sample.keyText)"}
                 """, .hello(hello)),
             Golden(
+                "hello of a test",
+                """
+                {"tag":"hello","version":1,"from":"s1","to":"s2","nonce":"\(Sample.nonceText)",\
+                "key":"\(Sample.keyText)","rotations":[\(Sample.rotationText)],"purpose":"test"}
+                """,
+                .hello(
+                    LinkHello(
+                        version: 1, from: sample.alice.server, to: sample.bob.server, nonce: Sample.nonce,
+                        key: sample.key, rotations: [sample.rotation], isTest: true))),
+            Golden("echo", #"{"tag":"echo","ref":0}"#, .echo(ref: 0)),
+            Golden(
+                "echoed", #"{"tag":"echoed","ref":9007199254740992,"at":1795000000000}"#,
+                .echoed(ref: 1 << 53, at: Sample.at)),
+            Golden(
                 "proof", #"{"tag":"proof","signature":"\#(Sample.signatureText)"}"#,
                 .proof(signature: Sample.filled(64))),
             Golden(
@@ -127,7 +141,11 @@ struct LinkMessageCodingTests {
             if case .skip(_, let refusal?) = message { throw refusal }
             return message
         },
-        optional: ["resume: received", "snapshot: isFirst", "snapshot: isLast", "no keys: refusal"])
+        optional: [
+            "hello of a test: rotations", "hello of a test: purpose", "resume: received", "snapshot: isFirst",
+            "snapshot: isLast",
+            "no keys: refusal",
+        ])
 
     @Test(arguments: try goldens()) func bothWays(_ golden: Golden<LinkMessage>) throws {
         try checks.expectBothWays(golden, end: "")
@@ -149,6 +167,16 @@ struct LinkMessageCodingTests {
             Mutation("hello", "version", "-1", .badValue),
             Mutation("hello", "nonce", base64(31), .badValue),
             Mutation("hello", "nonce", base64(33), .badValue),
+            Mutation("hello of a test", "rotations", many(9, Sample.rotationText), .tooLong),
+            Mutation("hello of a test", "rotations", many(2, Sample.rotationText), .badRotation),
+            Mutation("hello of a test", "rotations.0.new", "\"\(Sample.oldKeyText)\"", .badRotation),
+            Mutation("hello of a test", "key", "\"\(Sample.oldKeyText)\"", .badRotation),
+            Mutation("hello of a test", "rotations.0.at", "-1", .badValue),
+            Mutation("hello of a test", "rotations.0.byOld", base64(63), .badValue),
+            Mutation("hello of a test", "rotations.0.byNew", base64(65), .badValue),
+            Mutation("hello of a test", "purpose", "\"" + String(repeating: "x", count: 65) + "\"", .tooLong),
+            Mutation("echo", "ref", "-1", .badValue),
+            Mutation("echoed", "at", "253402300800000", .badValue),
             Mutation("proof", "signature", base64(63), .badValue),
             Mutation("proof", "signature", base64(65), .badValue),
             Mutation("resume", "epoch", "\"001122334455667\"", .badValue),
@@ -225,6 +253,16 @@ struct LinkMessageCodingTests {
             }
             #expect(refused == Refusal(.missingMember, "\"\(name)\" is missing"))
         }
+    }
+
+    /// A later version may have more purposes; here such a link is an ordinary one, and its hello does not repeat it.
+    @Test func anUnknownPurposeIsNone() throws {
+        let golden = try #require(try LinkMessageCodingTests.goldens().first { $0.name == "hello of a test" })
+        let later = golden.text.replacing("\"test\"", with: "\"later\"")
+        guard case .hello(let hello) = try LinkMessage(decoding: Array(later.utf8)) else {
+            return #expect(Bool(false))
+        }
+        #expect(!hello.isTest && hello.rotations.count == 1)
     }
 
     @Test func anEnvelopeThatCannotBeReadStillHasItsPlace() throws {

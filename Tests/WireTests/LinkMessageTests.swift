@@ -31,8 +31,26 @@ struct LinkMessageTests {
                 signer: .dialler, dialler: otherNonce, acceptor: acceptor, transport: "ws", binding: plaintext),
             LinkProof.transcript(
                 signer: .dialler, dialler: dialler, acceptor: otherKey, transport: "ws", binding: plaintext),
+            LinkProof.transcript(
+                signer: .dialler, dialler: test(dialler), acceptor: test(acceptor), transport: "ws", binding: plaintext),
         ]
         #expect(Set(transcripts).count == transcripts.count)
+    }
+
+    private func test(_ hello: LinkHello) -> LinkHello {
+        LinkHello(
+            version: hello.version, from: hello.from, to: hello.to, nonce: hello.nonce, key: hello.key, isTest: true)
+    }
+
+    /// An acceptor that knows no tests does not repeat the purpose, and signs an ordinary link.
+    @Test func onlyWhatBothSayIsSignedAsATest() throws {
+        let (dialler, acceptor) = (try hello("s1", "s2", 1, 2), try hello("s2", "s1", 3, 4))
+        func transcript(_ dialler: LinkHello, _ acceptor: LinkHello) -> [UInt8] {
+            LinkProof.transcript(
+                signer: .acceptor, dialler: dialler, acceptor: acceptor, transport: "ws", binding: [1])
+        }
+        #expect(transcript(test(dialler), acceptor) == transcript(dialler, acceptor))
+        #expect(transcript(test(dialler), test(acceptor)) != transcript(dialler, acceptor))
     }
 
     @Test func whatANodeSignsForAClient() throws {

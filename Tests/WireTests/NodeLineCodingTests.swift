@@ -19,6 +19,15 @@ struct NodeLineCodingTests {
                 {"tag":"hello","version":1,"server":"s1","key":"\(Sample.keyText)",\
                 "signature":"\(Sample.signatureText)"}
                 """, .hello(version: 1, server: sample.alice.server, key: sample.key, signature: Sample.filled(64))),
+            Golden(
+                "hello with a new key",
+                """
+                {"tag":"hello","version":1,"server":"s1","key":"\(Sample.keyText)",\
+                "signature":"\(Sample.signatureText)","rotations":[\(Sample.rotationText)]}
+                """,
+                .hello(
+                    version: 1, server: sample.alice.server, key: sample.key, signature: Sample.filled(64),
+                    rotations: [sample.rotation])),
             Golden("challenge", #"{"tag":"challenge","data":"r=0,s=AA==,i=1"}"#, .challenge(data: "r=0,s=AA==,i=1")),
             Golden(
                 "welcome",
@@ -131,7 +140,7 @@ struct NodeLineCodingTests {
             "welcome: fileBytesMax", "servers: isWhole", "servers: servers.0.isReachable", "welcome: epoch",
             "welcome: heads.1.base", "file: ref", "file that ended: outcome",
             "history: hasMore",
-            "empty history: hasMore",
+            "empty history: hasMore", "hello with a new key: rotations",
         ])
 
     @Test(arguments: try goldens()) func bothWays(_ golden: Golden<NodeLine>) throws {
@@ -148,6 +157,9 @@ struct NodeLineCodingTests {
     static let mutations: [Mutation] =
         [
             Mutation("hello", "version", "-1", .badValue),
+            Mutation("hello with a new key", "rotations", many(9, Sample.rotationText), .tooLong),
+            Mutation("hello with a new key", "rotations", many(2, Sample.rotationText), .badRotation),
+            Mutation("hello with a new key", "key", "\"\(Sample.oldKeyText)\"", .badRotation),
             Mutation("hello", "signature", base64(63), .badValue),
             Mutation("hello", "signature", base64(65), .badValue),
             Mutation("challenge", "data", "\"" + String(repeating: "x", count: 2049) + "\"", .tooLong),

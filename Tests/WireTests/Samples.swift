@@ -34,9 +34,16 @@ struct Sample {
         "chain":"\#(String(repeating: "AAAA", count: 10))AAA="}
         """#
 
+    static let oldKeyText = "ed25519:AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="
+    static let rotationText = #"""
+        {"old":"\#(oldKeyText)","new":"\#(keyText)","at":1795000000000,"byOld":"\#(signatureText)",\#
+        "byNew":"\#(signatureText)"}
+        """#
+
     let alice: Address
     let bob: Address
     let key: IdentityKey
+    let rotation: KeyRotation
     let fingerprint: Fingerprint
     let otherFingerprint: Fingerprint
     let device: DeviceKey
@@ -48,6 +55,9 @@ struct Sample {
         alice = try Address(parsing: "alice@s1")
         bob = try Address(parsing: "bob@s2")
         key = try #require(IdentityKey(bytes: [UInt8](0x20..<0x40)))
+        rotation = KeyRotation(
+            old: try #require(IdentityKey(bytes: Sample.nonce)), new: key, at: Sample.at,
+            signatureByOld: Sample.filled(64), signatureByNew: Sample.filled(64))
         fingerprint = try #require(Fingerprint(bytes: [UInt8](0..<32)))
         otherFingerprint = try #require(Fingerprint(bytes: [UInt8](repeating: 0xAB, count: 32)))
         device = DeviceKey(
