@@ -38,6 +38,12 @@ package struct Backoff: Sendable {
     /// not dialled in a circle.
     package mutating func wake() { waitsUntil = nil }
 
+    /// Somebody wants a dial at once, whatever was agreed on. The count stays.
+    package mutating func overrule() {
+        waitsUntil = nil
+        isHeldUntil = nil
+    }
+
     /// Waits a moment without counting a failure.
     package mutating func paused(at now: Instant) { waitsUntil = now.advanced(by: Backoff.pause) }
 

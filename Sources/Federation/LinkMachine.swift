@@ -8,6 +8,8 @@ package struct LinkMachine: Sendable {
         case connecting
         case opening(LinkOpening)
         case proven
+        /// Proven, but for a test: nothing is carried.
+        case tested(echoes: Int)
     }
 
     package let id: LinkID
@@ -17,7 +19,7 @@ package struct LinkMachine: Sendable {
     /// What it runs over; nil until it is open.
     package private(set) var channel: LinkChannel?
     private var claimed: ServerName?
-    /// The dialler sends `resume` right behind its proof, and the check of the proof takes a while.
+    /// The dialler sends `resume` or `echo` right behind its proof, and the check of the proof takes a while.
     private var early: LinkMessage?
     private var resumes = 0
     private var hasPlaces = false
@@ -31,6 +33,8 @@ package struct LinkMachine: Sendable {
     package static let silenceDurationMax: Duration = .seconds(10)
     /// A second `resume` follows a rewind; there is nothing to say in a third.
     package static let resumesMax = 2
+    /// What a test may ask for: the fastest of a few says how far away a server is.
+    package static let echoesMax = 16
 
     package init(id: LinkID, dialled: ServerName?, at now: Instant) {
         self.id = id
@@ -40,6 +44,10 @@ package struct LinkMachine: Sendable {
     }
 
     package var isProven: Bool { if case .proven = phase { true } else { false } }
+    /// It waits for the other side's key to be durable.
+    var isPinning: Bool { if case .opening(let opening) = phase { opening.isPinning } else { false } }
+    /// The key that the other side shows.
+    var shownKey: IdentityKey? { if case .opening(let opening) = phase { opening.shown?.key } else { nil } }
     /// The proven name, or the one that is claimed or was dialled.
     package var peer: ServerName? { claimed ?? dialled }
 
@@ -73,6 +81,7 @@ package struct LinkMachine: Sendable {
         switch phase {
         case .connecting: throw Refusal(.outOfOrder, "a message came before the link was open")
         case .proven: return try stream(message)
+        case .tested(let echoes): return try test(message, behind: echoes)
         case .opening(var opening):
             let steps: [LinkStep]
             switch message {
@@ -80,7 +89,8 @@ package struct LinkMachine: Sendable {
                 claimed = claimed ?? hello.from
                 steps = try opening.receive(hello: hello, trust: trust)
             case .proof(let signature): steps = try opening.receive(proof: signature)
-            case .resume where dialled == nil && opening.isVerifying && early == nil:
+            case .resume where dialled == nil && opening.isVerifying && early == nil,
+                .echo where dialled == nil && opening.isVerifying && early == nil:
                 early = message
                 steps = []
             default: throw Refusal(.outOfOrder, "nothing but hello and proof comes before the proof")
@@ -93,27 +103,49 @@ package struct LinkMachine: Sendable {
     package mutating func signed(_ signature: [UInt8]) -> [LinkStep] {
         guard case .opening(var opening) = phase else { return [] }
         let steps = opening.signed(signature)
-        phase = steps.contains(.proven) ? .proven : .opening(opening)
+        phase = LinkMachine.phase(after: steps, opening)
         return steps
     }
 
     /// - Parameter trust: what is known of `peer` now.
     package mutating func verified(_ isGood: Bool, trust: PeerTrust) throws(Refusal) -> [LinkStep] {
         guard case .opening(var opening) = phase else { return [] }
-        var steps = try opening.verified(isGood, trust: trust)
-        phase = steps.contains(.proven) ? .proven : .opening(opening)
-        if isProven, let early {
-            self.early = nil
-            steps += try stream(early)
-        }
-        return steps
+        let steps = try opening.verified(isGood, trust: trust)
+        phase = LinkMachine.phase(after: steps, opening)
+        return steps + (try takeEarly())
     }
 
-    package mutating func pinned() -> [LinkStep] {
+    package mutating func pinned() throws(Refusal) -> [LinkStep] {
         guard case .opening(var opening) = phase else { return [] }
         let steps = opening.pinned()
-        phase = .opening(opening)
-        return steps
+        phase = LinkMachine.phase(after: steps, opening)
+        return steps + (try takeEarly())
+    }
+
+    private static func phase(after steps: [LinkStep], _ opening: LinkOpening) -> Phase {
+        if steps.contains(.proven) { return .proven }
+        return steps.contains(.tested) ? .tested(echoes: 0) : .opening(opening)
+    }
+
+    private mutating func takeEarly() throws(Refusal) -> [LinkStep] {
+        guard let early else { return [] }
+        switch phase {
+        case .connecting, .opening: return []
+        case .proven:
+            self.early = nil
+            return try stream(early)
+        case .tested(let echoes):
+            self.early = nil
+            return try test(early, behind: echoes)
+        }
+    }
+
+    private mutating func test(_ message: LinkMessage, behind echoes: Int) throws(Refusal) -> [LinkStep] {
+        guard case .echo(let ref) = message, echoes < LinkMachine.echoesMax else {
+            throw Refusal(.outOfOrder, "a test carries at most \(LinkMachine.echoesMax) echoes, and nothing else")
+        }
+        phase = .tested(echoes: echoes + 1)
+        return [.echo(ref: ref)]
     }
 
     package mutating func tick(at now: Instant) throws(Refusal) -> [LinkStep] {

@@ -1,45 +1,6 @@
 import Bytes
 package import Wire
 
-/// What a node knows of a server name that somebody claims.
-package enum PeerTrust: Hashable, Sendable {
-    /// Not in `setup.json`.
-    case stranger
-    /// In `setup.json`, but for TLS only, and this link is in plaintext.
-    case needsTLS
-    /// The one key that may prove the name.
-    case key(IdentityKey)
-    /// The first key proven on a link that we dialled will be pinned.
-    case firstUse
-}
-
-/// Who this node is on its links.
-package struct LinkIdentity: Hashable, Sendable {
-    package let name: ServerName
-    package let key: IdentityKey
-
-    package init(name: ServerName, key: IdentityKey) {
-        self.name = name
-        self.key = key
-    }
-}
-
-/// What one link does next.
-package enum LinkStep: Hashable, Sendable {
-    case send(LinkMessage)
-    case ping
-    case sign([UInt8])
-    case verify(IdentityKey, [UInt8], signature: [UInt8])
-    /// Make the key durable, then call `pinned`.
-    case pin(ServerName, IdentityKey)
-    /// Both sides are proven.
-    case proven
-    /// Somebody proved to hold a key for a name that has no pin, on a link they dialled.
-    case claimed
-    /// A message of the stream, in an order that the protocol allows.
-    case deliver(LinkMessage)
-}
-
 /// The mutual proof of a link (design decision D5). The dialler says hello; the acceptor answers hello and proof; the
 /// dialler checks it, pins the key if it is the first, and only then proves itself.
 package struct LinkOpening: Sendable {
@@ -52,14 +13,22 @@ package struct LinkOpening: Sendable {
     private let dialled: ServerName?
     private let channel: LinkChannel
     private let nonce: [UInt8]
+    /// Dialled to see whether a link could be.
+    private let isTest: Bool
     private var state = State.awaitingHello
     private var hello: LinkHello?
+    /// Statements of the other side whose signatures are right, and the signature that is being checked.
+    private var confirmed: [KeyRotation] = []
+    private var checking: (rotation: KeyRotation, index: Int)?
 
     /// - Parameters:
     ///   - dialled: the server that was dialled; nil on an accepted link.
     ///   - nonce: 32 fresh bytes.
-    package init(identity: LinkIdentity, dialled: ServerName?, channel: LinkChannel, nonce: [UInt8]) {
+    package init(
+        identity: LinkIdentity, dialled: ServerName?, channel: LinkChannel, nonce: [UInt8], isTest: Bool = false
+    ) {
         role = dialled == nil ? .acceptor : .dialler
+        self.isTest = isTest
         self.identity = identity
         self.dialled = dialled
         self.channel = channel
@@ -69,7 +38,12 @@ package struct LinkOpening: Sendable {
     /// The name that the other side claims.
     package var peer: ServerName? { hello?.from ?? dialled }
     /// The dialler's messages may already arrive while its proof is being checked.
-    var isVerifying: Bool { state == .verifying }
+    var isVerifying: Bool { state == .verifying || state == .pinning }
+    var isPinning: Bool { state == .pinning }
+    /// What the other side showed; nil before its hello.
+    package var shown: LinkHello? { hello }
+    /// Both sides know that this is a test.
+    package var isAgreedTest: Bool { hello?.isTest == true && (isTest || role == .acceptor) }
 
     package func begin() -> [LinkStep] {
         guard let dialled else { return [] }
@@ -102,27 +76,31 @@ package struct LinkOpening: Sendable {
 
     package mutating func verified(_ isGood: Bool, trust: PeerTrust) throws(Refusal) -> [LinkStep] {
         guard state == .verifying, let hello else { return [] }
-        guard isGood else { throw Refusal(.proofFailed, "the signature does not prove the key in hello") }
+        try signatureChecked(isGood)
         // The pin may have come or changed while the signature was checked.
-        try check(trust, key: hello.key)
+        let path = try check(trust, hello)
+        if let next = next(of: path, by: hello.from) { return [next] }
+        checking = nil
         switch (role, trust) {
         case (.acceptor, .firstUse):
+            if isAgreedTest {
+                throw Refusal(.unpinned, "that name is not pinned at \(identity.name) yet; it has to dial there once")
+            }
             state = .done
             return [.claimed]
-        case (.dialler, .firstUse):
+        case (.dialler, .firstUse) where !isTest:
             state = .pinning
             return [.pin(hello.from, hello.key)]
-        case (.acceptor, _):
-            state = .done
-            return [.proven]
-        case (.dialler, _):
-            return startSigning(hello)
+        case (_, .key(let known)) where !path.isEmpty && !isAgreedTest:
+            state = .pinning
+            return [.repin(hello.from, hello.key, from: known)]
+        default: return known(hello)
         }
     }
 
     package mutating func pinned() -> [LinkStep] {
         guard state == .pinning, let hello else { return [] }
-        return startSigning(hello)
+        return known(hello)
     }
 
     package mutating func signed(_ signature: [UInt8]) -> [LinkStep] {
@@ -133,13 +111,48 @@ package struct LinkOpening: Sendable {
             return [.send(.hello(ownHello(to: hello.from))), .send(.proof(signature: signature))]
         case .dialler:
             state = .done
-            return [.send(.proof(signature: signature)), .proven]
+            return [.send(.proof(signature: signature)), isTest ? .tested : .proven]
         }
     }
 
-    private mutating func startSigning(_ hello: LinkHello) -> [LinkStep] {
-        state = .signing
-        return [.sign(transcript(signer: .dialler, hello))]
+    /// The other side is who it says, by a key that is known here.
+    private mutating func known(_ hello: LinkHello) -> [LinkStep] {
+        switch role {
+        case .acceptor:
+            state = .done
+            return [isAgreedTest ? .tested : .proven]
+        case .dialler:
+            // A peer that knows no tests would take our proof for a link.
+            guard !isTest || isAgreedTest else {
+                state = .done
+                return []
+            }
+            state = .signing
+            return [.sign(transcript(signer: .dialler, hello))]
+        }
+    }
+
+    // MARK: Signatures of the other side
+
+    private mutating func signatureChecked(_ isGood: Bool) throws(Refusal) {
+        guard let (rotation, index) = checking else {
+            guard isGood else { throw Refusal(.proofFailed, "the signature does not prove the key in hello") }
+            return
+        }
+        guard isGood else {
+            let whose = index == 0 ? "old" : "new"
+            throw Refusal(.badRotation, "the \(whose) key did not sign that the new one takes its place")
+        }
+        if index > 0 { confirmed.append(rotation) }
+    }
+
+    /// The next signature on the way from the known key to the one shown; nil if all have been checked.
+    private mutating func next(of path: [KeyRotation], by name: ServerName) -> LinkStep? {
+        guard let rotation = path.first(where: { !confirmed.contains($0) }) else { return nil }
+        let index = checking?.rotation == rotation ? 1 : 0
+        checking = (rotation, index)
+        let check = rotation.checks(for: name)[index]
+        return .verify(check.key, check.transcript, signature: check.signature)
     }
 
     private func check(_ hello: LinkHello, trust: PeerTrust) throws(Refusal) {
@@ -158,23 +171,31 @@ package struct LinkOpening: Sendable {
         guard hello.key != identity.key, hello.nonce != nonce else {
             throw Refusal(.proofFailed, "hello reflects this node's own key or nonce")
         }
-        try check(trust, key: hello.key)
+        _ = try check(trust, hello)
     }
 
-    private func check(_ trust: PeerTrust, key: IdentityKey) throws(Refusal) {
+    /// Returns the statements that lead from the known key to the one shown; none where that is the known one.
+    private func check(_ trust: PeerTrust, _ hello: LinkHello) throws(Refusal) -> [KeyRotation] {
         switch trust {
-        case .stranger: throw Refusal(.unknownServer, "this node has no entry for that server; add one to setup.json")
+        case .stranger:
+            throw Refusal(
+                .unknownServer, "this node has no entry for that server; add one to setup.json, or with peers add")
+        case .paused: throw Refusal(.paused, "an administrator of \(identity.name) has paused links with that server")
         case .needsTLS:
             throw Refusal(.needsTLS, "the entry for that server asks for TLS, and this link has none")
-        case .key(let known) where known != key:
-            throw Refusal(.keyChanged, "that server had another key; an administrator has to trust the new one")
-        case .key, .firstUse: break
+        case .key(let known) where known != hello.key:
+            guard let path = hello.rotations.path(from: known, to: hello.key) else {
+                throw Refusal(.keyChanged, "that server had another key; an administrator has to trust the new one")
+            }
+            return path
+        case .key, .firstUse: return []
         }
     }
 
     private func ownHello(to name: ServerName) -> LinkHello {
         LinkHello(
-            version: LinkHello.currentVersion, from: identity.name, to: name, nonce: nonce, key: identity.key)
+            version: LinkHello.currentVersion, from: identity.name, to: name, nonce: nonce, key: identity.key,
+            rotations: identity.rotations, isTest: role == .dialler ? isTest : hello?.isTest == true)
     }
 
     private func transcript(signer: LinkProof.Role, _ hello: LinkHello) -> [UInt8] {

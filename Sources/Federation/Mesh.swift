@@ -3,20 +3,20 @@ package import Wire
 
 /// All links of this node and the streams they carry. Pure: a driver feeds events and performs the actions in order.
 package struct Mesh: Sendable {
-    let identity: LinkIdentity
+    var identity: LinkIdentity
     package private(set) var epoch: Epoch
     /// The store has been asked for a new epoch.
-    private var isRenewing = false
+    var isRenewing = false
     /// Servers in the order of their names, so that a run can be repeated exactly.
-    let order: [ServerName]
+    var order: [ServerName]
     var peers: [ServerName: Peer] = [:]
     var links: [LinkID: LinkMachine] = [:]
     /// Our own people who are online.
     var people: [UserName: LocalPerson] = [:]
     private var lastLink: UInt64 = 0
     private var wakeAt: Instant?
-    private var isServing = false
-    package let routing: Routing
+    var isServing = false
+    package internal(set) var routing: Routing
 
     /// Accepted links that are not proven yet: many times the peers that a node has, and little memory.
     package static let unprovenCountMax = 256
@@ -63,9 +63,11 @@ package struct Mesh: Sendable {
         _ event: MeshEvent, at now: Instant, _ random: inout some RandomNumberGenerator, _ actions: inout [MeshAction]
     ) {
         switch event {
-        case .started: start(&actions)
+        case .started: start(at: now, &actions)
         case .tick: tick(at: now, &random, &actions)
         case .draining(let retrySeconds): drain(retrySeconds, &actions)
+        case .ordered(let order): apply(order, at: now, &random, &actions)
+        case .rekeyed(let identity): rekey(identity, at: now, &random, &actions)
         case .opened, .received, .unreadable, .heard, .closed, .signed, .verified:
             applyToLink(event, at: now, &random, &actions)
         case .keysAnswer(let id, let ref, let user, let devices, let refusal):
@@ -117,9 +119,7 @@ package struct Mesh: Sendable {
     ) {
         switch event {
         case .pinned(let name, let key):
-            actions.append(.note(.pinned(name, key)))
-            guard let id = peers[name]?.dialling, let steps = links[id]?.pinned() else { return }
-            perform(steps, on: id, at: now, &random, &actions)
+            pinned(name, key, at: now, &random, &actions)
         case .queued(let name, let through): actions += peers[name]?.queued(through: through) ?? []
         case .outboxRead(let name, let after, let rows, let hasMore):
             actions += peers[name]?.outboxRead(after: after, rows, hasMore: hasMore) ?? []
@@ -171,11 +171,14 @@ package struct Mesh: Sendable {
         }
     }
 
-    private mutating func start(_ actions: inout [MeshAction]) {
+    private mutating func start(at now: Instant, _ actions: inout [MeshAction]) {
         isServing = true
         for name in order {
-            guard let peer = peers[name], let key = peer.setup.key, let pin = peer.pin, key != pin else { continue }
-            actions.append(.note(.setupKeyBeatsPin(name)))
+            peers[name]?.changedAt = now
+            guard let peer = peers[name], let named = peer.setup.key, let pin = peer.pin, named != pin.key else {
+                continue
+            }
+            actions.append(.note(pin.insteadOf == named ? .setupKeyIsOld(name, pin.key) : .setupKeyBeatsPin(name)))
         }
     }
 
@@ -209,7 +212,7 @@ package struct Mesh: Sendable {
 
     private func subject(of event: MeshEvent) -> (server: ServerName?, link: LinkID?) {
         switch event {
-        case .started, .tick, .draining, .presence, .withdrawFiles, .renewed: (nil, nil)
+        case .started, .tick, .draining, .presence, .withdrawFiles, .renewed, .ordered, .rekeyed: (nil, nil)
         case .opened(let id, _), .received(let id, _), .unreadable(let id, _), .heard(let id), .closed(let id, _),
             .signed(let id, _), .verified(let id, _), .keysAnswer(let id, _, _, _, _), .chunkAnswer(let id, _, _, _),
             .outcomeAnswer(let id, _, _):

@@ -1,12 +1,12 @@
 package import Bytes
 package import Wire
 
-/// One server that this node exchanges messages with, from `setup.json`.
+/// One server that this node exchanges messages with, from `setup.json` or added by an administrator.
 package struct PeerSetup: Hashable, Sendable {
     package let name: ServerName
     /// Where to dial, as the driver understands it; nil for a server that only dials us.
     package let address: String?
-    /// The key that `setup.json` names. It beats a pin.
+    /// The key that the entry names. It beats a pin that does not stand in for it.
     package let key: IdentityKey?
     /// How it is dialled.
     package let transport: LinkTransport
@@ -14,10 +14,12 @@ package struct PeerSetup: Hashable, Sendable {
     package let requiresTLS: Bool
     /// Which of our people it is told of.
     package let presence: PresencePolicy
+    /// By an administrator, and not in `setup.json`.
+    package let isAdded: Bool
 
     package init(
         name: ServerName, address: String?, key: IdentityKey? = nil, transport: LinkTransport = .tls,
-        requiresTLS: Bool = false, presence: PresencePolicy = .all
+        requiresTLS: Bool = false, presence: PresencePolicy = .all, isAdded: Bool = false
     ) {
         self.name = name
         self.address = address
@@ -25,6 +27,7 @@ package struct PeerSetup: Hashable, Sendable {
         self.transport = transport
         self.requiresTLS = requiresTLS
         self.presence = presence
+        self.isAdded = isAdded
     }
 }
 
@@ -78,8 +81,10 @@ package struct LocalPerson: Hashable, Sendable {
 
 /// What the store holds of the two streams between this node and one peer when the node starts.
 package struct PeerRecord: Hashable, Sendable {
-    /// The key pinned at first use.
-    package let pin: IdentityKey?
+    /// The key pinned at first use, or in its place since.
+    package let pin: KeyPin?
+    /// An administrator wants no link.
+    package let isPaused: Bool
     /// The peer's epoch as the last `rewind` recorded it.
     package let peerEpoch: Epoch?
     /// Everything up to here in our stream is acknowledged; 0 if nothing is.
@@ -90,10 +95,11 @@ package struct PeerRecord: Hashable, Sendable {
     package let received: StreamPosition.Received?
 
     package init(
-        pin: IdentityKey? = nil, peerEpoch: Epoch? = nil, acknowledged: Int64 = 0, last: Int64 = 0,
+        pin: KeyPin? = nil, isPaused: Bool = false, peerEpoch: Epoch? = nil, acknowledged: Int64 = 0, last: Int64 = 0,
         received: StreamPosition.Received? = nil
     ) {
         self.pin = pin
+        self.isPaused = isPaused
         self.peerEpoch = peerEpoch
         self.acknowledged = acknowledged
         self.last = last
@@ -123,13 +129,14 @@ package enum MeshEvent: Sendable {
     case unreadable(LinkID, Refusal)
     /// A pong, or any other sign of life.
     case heard(LinkID)
-    /// The link is gone or was never reached. The refusal is the close reason the peer gave, if it is one of ours.
+    /// The link is gone or was never reached. The refusal is the close reason the peer gave, if it is one of ours, or
+    /// says how the network failed.
     case closed(LinkID, Refusal?)
     /// Answers `sign`.
     case signed(LinkID, signature: [UInt8])
     /// Answers `verify`.
     case verified(LinkID, Bool)
-    /// Answers `pin`: the key is durable.
+    /// Answers `pin` and `repin`: the key is durable.
     case pinned(ServerName, IdentityKey)
     /// The store committed rows of our stream up to `through`.
     case queued(ServerName, through: Int64)
@@ -163,6 +170,10 @@ package enum MeshEvent: Sendable {
     case tick
     /// The node is going down.
     case draining(retrySeconds: Int64)
+    /// An administrator decided something, and it is durable.
+    case ordered(PeerOrder)
+    /// This server has a new key.
+    case rekeyed(LinkIdentity)
 }
 
 /// What the driver does, in the order given.
@@ -179,6 +190,10 @@ package enum MeshAction: Hashable, Sendable {
     case verify(LinkID, IdentityKey, [UInt8], signature: [UInt8])
     /// Make the peer's key durable; answered by `pinned`.
     case pin(ServerName, IdentityKey)
+    /// The same, in place of the key before; answered by `pinned`.
+    case repin(ServerName, KeyPin)
+    /// Answer a test with the time: `.echoed(ref:at:)`.
+    case echo(LinkID, ref: Int64)
     /// The peer's stream goes on at `first` under this epoch: nothing before it will come any more. No answer. Harmless
     /// if the stored position under the same epoch is already at `first` - 1 or beyond.
     case beginInbound(ServerName, Epoch, first: Int64)
@@ -217,24 +232,4 @@ package enum MeshAction: Hashable, Sendable {
     /// Send `tick` at this instant, in place of any later one.
     case wake(at: Instant)
     case note(MeshNote)
-}
-
-/// Occurrences with a name, for the log and its counters.
-package enum MeshNote: Hashable, Sendable {
-    case linkUp(ServerName, LinkID)
-    /// This peer remembers more of our streams than our store does.
-    case ownStoreRestored(ServerName)
-    /// A proven link ended; the refusal says why if anybody said so.
-    case linkDown(ServerName, LinkID, Refusal?)
-    /// A link was closed by us before it was proven. The name is what the other side claims.
-    case linkRefused(ServerName?, LinkID, Refusal)
-    case pinned(ServerName, IdentityKey)
-    /// An alarm: somebody claims this name with another key.
-    case keyChanged(ServerName, offered: IdentityKey)
-    /// `setup.json` names another key than the pinned one, and wins.
-    case setupKeyBeatsPin(ServerName)
-    /// The peer's store is new or was restored.
-    case peerRestored(ServerName, Epoch)
-    case itemRefused(ServerName, seq: Int64, Refusal.Code)
-    case ignored(ServerName, Refusal.Code)
 }

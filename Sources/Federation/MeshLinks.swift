@@ -26,6 +26,10 @@ extension Mesh {
         case .heard(let id): links[id]?.heard(at: now)
         case .closed(let id, let reason):
             guard let link = links.removeValue(forKey: id) else { return }
+            // Who dialled and proved nothing, or only tested, has no word in what is known of a server.
+            if let reason, let name = link.peer, link.dialled != nil || link.isProven {
+                peers[name]?.refusals.add(reason, isOurs: false, at: now)
+            }
             ended(link, reason, at: now, &random, &actions)
         case .signed(let id, let signature):
             perform(links[id]?.signed(signature) ?? [], on: id, at: now, &random, &actions)
@@ -51,7 +55,7 @@ extension Mesh {
             perform(steps, on: id, at: now, &random, &actions)
         } catch {
             if case .hello(let hello) = message, error.code == .keyChanged {
-                actions.append(.note(.keyChanged(hello.from, offered: hello.key)))
+                offered(hello.key, by: hello.from, on: id, at: now, &actions)
             }
             close(id, error, at: now, &random, &actions)
         }
@@ -59,6 +63,7 @@ extension Mesh {
 
     private func trust(in name: ServerName, over channel: LinkChannel?) -> PeerTrust {
         guard let peer = peers[name] else { return .stranger }
+        guard !peer.isPaused else { return .paused }
         guard !peer.setup.requiresTLS || channel?.transport == .tls else { return .needsTLS }
         return peer.key.map { .key($0) } ?? .firstUse
     }
@@ -77,8 +82,14 @@ extension Mesh {
                 actions.append(.verify(id, key, bytes, signature: signature))
             case .pin(let name, let key):
                 // From here on no other key is a first one, even if this link ends before the pin is durable.
-                peers[name]?.pin = key
+                peers[name]?.pin = KeyPin(key)
                 actions.append(.pin(name, key))
+            case .repin(let name, let key, let known):
+                let pin = KeyPin(key, .rotated, previous: known, insteadOf: peers[name]?.setup.key)
+                peers[name]?.pin = pin
+                actions.append(.repin(name, pin))
+            case .tested: if let name = link.peer { actions.append(.note(.tested(name, id))) }
+            case .echo(let ref): actions.append(.echo(id, ref: ref))
             case .proven: proven(link, at: now, &random, &actions)
             case .claimed: claimed(link, at: now, &random, &actions)
             case .deliver(let message): deliver(message, on: link, at: now, &random, &actions)
@@ -113,6 +124,7 @@ extension Mesh {
     ) {
         guard let name = link.peer, let peer = peers[name] else { return }
         let isDialledByUs = link.dialled != nil
+        if isDialledByUs { peers[name]?.offers.clearDialled() }
         let reason = Refusal(.replaced, "another link of the same two servers takes its place")
         if let current = peer.link {
             let isDuplicate =
@@ -148,6 +160,7 @@ extension Mesh {
     ) {
         guard let link = links.removeValue(forKey: id) else { return }
         if !link.isProven { actions.append(.note(.linkRefused(link.peer, id, reason))) }
+        if let name = link.peer { peers[name]?.refusals.add(reason, isOurs: true, at: now) }
         actions.append(.close(id, reason))
         ended(link, reason, at: now, &random, &actions)
     }
@@ -160,6 +173,7 @@ extension Mesh {
         guard let name = link.peer, let peer = peers[name] else { return }
         if let current = peer.link, current.id == link.id {
             actions += peers[name]?.linkDown(reason, isReplaced: false) ?? []
+            peers[name]?.changedAt = now
             let hasStood = now.since(current.provenAt) >= Peer.successDuration
             switch reason?.code {
             case .replaced, .restored: peers[name]?.backoff.paused(at: now)

@@ -16,6 +16,8 @@ package struct LinkState: Hashable, Sendable {
     package let failures: Int
     /// Why the last link ended or could not be made; nil since one was proven.
     package let lastError: Refusal?
+    /// Somebody shows another key than the known one.
+    package let isAlarming: Bool
 }
 
 extension Mesh {
@@ -25,7 +27,8 @@ extension Mesh {
             LinkState(
                 name: peer.name, state: peer.link != nil ? .up : peer.dialling != nil ? .dialling : .down,
                 queued: peer.outbox.waiting, unacknowledged: peer.outbox.unacknowledgedCount,
-                failures: peer.backoff.failures, lastError: peer.lastError)
+                failures: peer.backoff.failures, lastError: peer.lastError,
+                isAlarming: peer.offers.best != nil)
         }
     }
 

@@ -16,14 +16,20 @@ struct Peer: Sendable {
         var hasDelivered = false
     }
 
-    let setup: PeerSetup
+    var setup: PeerSetup
     let own: ServerName
     /// Our own.
     var epoch: Epoch
     /// Whether to take the peer's word that our store was put back from a backup. That can only have happened before the
     /// node started, so after one renewal nobody's counts: who lies gains no more than to have everything sent again once.
     var mayShowRestore = true
-    var pin: IdentityKey?
+    var pin: KeyPin?
+    var isPaused: Bool
+    /// Another key than the known one, as it was offered; an alarm until the key is trusted.
+    var offers = KeyOffers()
+    var refusals = RefusalHistory()
+    /// When the link last came up or went down, or was paused or resumed.
+    var changedAt: Instant?
     var backoff = Backoff()
     /// The link that we dial and that is not proven yet.
     var dialling: LinkID?
@@ -47,6 +53,7 @@ struct Peer: Sendable {
         self.own = own
         self.epoch = epoch
         pin = record.pin
+        isPaused = record.isPaused
         outbox = Outbox(acknowledged: record.acknowledged, last: record.last)
         inbound = InboundStream(stored: record.received)
         presence = RemotePresence(server: setup.name)
@@ -54,7 +61,7 @@ struct Peer: Sendable {
     }
 
     var name: ServerName { setup.name }
-    var key: IdentityKey? { setup.key ?? pin }
+    var key: IdentityKey? { KeyPin.effective(named: setup.key, pin: pin) }
 
     var deadline: Instant? {
         [link?.feed?.dueAt, link?.keys.deadline, link?.files.deadline].compactMap { $0 }.min()
@@ -62,7 +69,7 @@ struct Peer: Sendable {
 
     /// When to dial; nil if there is no need or no way.
     var dialAt: Instant? {
-        guard link == nil, dialling == nil, setup.address != nil else { return nil }
+        guard link == nil, dialling == nil, setup.address != nil, !isPaused else { return nil }
         return backoff.notBefore ?? Instant(nanoseconds: .min)
     }
 
@@ -70,6 +77,7 @@ struct Peer: Sendable {
 
     mutating func linkUp(_ id: LinkID, isDialledByUs: Bool, at now: Instant) -> [MeshAction] {
         link = Link(id: id, isDialledByUs: isDialledByUs, provenAt: now)
+        changedAt = now
         presence.linked()
         backoff.wake()
         lastError = nil

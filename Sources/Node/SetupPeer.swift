@@ -6,12 +6,12 @@ extension Setup.PeerEntry {
     /// `"s8": "host:port"`, `{"address": …, "key": …}`, or `{"key": …}` for a server that only dials us.
     init(name: String, in table: SetupReader, local: ServerName) throws(SetupError) {
         self.name = try table.read(name) { _ throws(Refusal) in try Self.serverName(name, local: local) }
-        let target: Target?
+        let target: PeerTarget?
         if let entry = table.entry(name) {
             try entry.refuseUnknownKeys(PeerKey.self)
             target = try entry.read(PeerKey.address.rawValue) { object throws(Refusal) in
-                try object.optionalString(PeerKey.address.rawValue, bytesMax: Target.bytesMax)
-                    .map { text throws(Refusal) in try Target(text, named: PeerKey.address.rawValue) }
+                try object.optionalString(PeerKey.address.rawValue, bytesMax: PeerTarget.bytesMax)
+                    .map { text throws(Refusal) in try PeerTarget(text, named: PeerKey.address.rawValue) }
             }
             key = try entry.read(PeerKey.key.rawValue) { object throws(Refusal) in
                 object.has(PeerKey.key.rawValue) ? try object.identityKey(PeerKey.key.rawValue) : nil
@@ -28,7 +28,7 @@ extension Setup.PeerEntry {
             }
         } else {
             target = try table.read(name) { object throws(Refusal) in
-                try Target(try Self.text(name, in: object), named: name)
+                try PeerTarget(try Self.text(name, in: object), named: name)
             }
             key = nil
             presence = .all
@@ -55,31 +55,11 @@ extension Setup.PeerEntry {
 
     private static func text(_ name: String, in object: JSONObject) throws(Refusal) -> String {
         do throws(Refusal) {
-            return try object.string(name, bytesMax: Target.bytesMax)
+            return try object.string(name, bytesMax: PeerTarget.bytesMax)
         } catch {
             guard error.code != .tooLong else { throw error }
             let known = PeerKey.allCases.map(\.rawValue).joined(separator: ", ")
             throw Refusal(.wrongType, "\"\(name)\" must be \"HOST:PORT\", or an object with these keys: \(known)")
         }
-    }
-}
-
-/// Where an entry says that its server is dialled, and how.
-private struct Target {
-    let host: HostPort
-    let transport: LinkTransport
-    let requiresTLS: Bool
-
-    /// A host name has at most 253 bytes.
-    static let bytesMax = 512
-
-    init(_ text: String, named name: String) throws(Refusal) {
-        transport = text.hasPrefix("ws://") ? .plaintext : .tls
-        requiresTLS = text.hasPrefix("wss://")
-        var rest = text.dropFirst(transport == .plaintext ? 5 : requiresTLS ? 6 : 0)
-        if rest.hasSuffix("/") { rest = rest.dropLast() }
-        do throws(NetError) {
-            host = try HostPort(parsing: String(rest), defaultPort: 5555)
-        } catch { throw Refusal(.badValue, "\"\(name)\": \(error)") }
     }
 }

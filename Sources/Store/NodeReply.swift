@@ -26,6 +26,7 @@ package enum NodeReply: Hashable, Sendable, BatchReply {
     case expired([StateChange], hasMore: Bool)
     case purged(hasMore: Bool)
     case streams(Streams)
+    case peerDecisions(PeerDecisions)
 
     case accounts([Account])
     /// In order of registration.
@@ -121,11 +122,11 @@ package struct OutboxPage: Hashable, Sendable {
 package struct Streams: Hashable, Sendable {
     package struct Pin: Hashable, Sendable {
         package let server: ServerName
-        package let key: IdentityKey
+        package let pin: KeyPin
 
-        package init(server: ServerName, key: IdentityKey) {
+        package init(server: ServerName, pin: KeyPin) {
             self.server = server
-            self.key = key
+            self.pin = pin
         }
     }
 

@@ -39,8 +39,21 @@ package enum NodeRequest: Hashable, Sendable {
     case purge(at: Int64)
     /// Everything about links that a node needs at its start. Answers `streams`.
     case streams
-    /// Binds a key to a server name, in place of the one before. Answers `done`.
+    /// Binds a first key to a server name. Answers `done`.
     case pin(ServerName, IdentityKey, at: Int64)
+
+    // What administrators decide of other servers.
+
+    /// Binds a key to a server name, in place of the one before. Answers `done`.
+    case repin(ServerName, KeyPin, at: Int64)
+    /// Answers `peerDecisions`.
+    case peerDecisions
+    /// Adds a server, or changes one that was added. Answers `done`, or `refused`: tooManyServers.
+    case addPeer(PeerDecisions.Added, at: Int64)
+    /// Forgets that a server was added or paused; what is kept of it and for it stays. Answers `done`.
+    case removePeer(ServerName)
+    /// Keeps whether a server is paused. Answers `done`.
+    case pausePeer(ServerName, Bool, at: Int64)
 
     // People.
 
@@ -75,7 +88,9 @@ package enum NodeRequest: Hashable, Sendable {
 extension NodeRequest: BatchRequest {
     var isWrite: Bool {
         switch self {
-        case .refusals, .outbox, .streams, .accounts, .devices, .token, .states, .history, .heads: false
+        case .refusals, .outbox, .streams, .accounts, .devices, .token, .states, .history, .heads,
+            .peerDecisions:
+            false
         default: true
         }
     }

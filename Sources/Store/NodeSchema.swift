@@ -1,6 +1,6 @@
 extension Schema {
     /// The database of a node. Times are milliseconds since 1970, epochs and checksums are bit patterns.
-    package static let node = Schema(applicationID: 0x5052_4E31, steps: [nodeStep1, nodeStep2])
+    package static let node = Schema(applicationID: 0x5052_4E31, steps: [nodeStep1, nodeStep2, nodeStep3])
 
     /// `message.state` is a `StoredState`, `outbox.state` an `OutboxState`. A peer's retained outbox rows are
     /// contiguous up to `peer.last_seq`; all up to `peer.acknowledged` are settled; `queued_*` count the waiting ones.
@@ -62,4 +62,16 @@ extension Schema {
 
     /// `conversation.base_seq` is the last number that belongs to an earlier epoch: what was behind it then is lost.
     private static let nodeStep2 = "ALTER TABLE conversation ADD COLUMN base_seq INTEGER NOT NULL DEFAULT 0"
+
+    /// `pin.origin` is a `KeyPin.Origin`; `instead_of` the key of the setup file that a pin stands in for. What
+    /// administrators decided of other servers lies beside what the setup file says, and never in it.
+    private static let nodeStep3 = """
+        ALTER TABLE pin ADD COLUMN origin TEXT NOT NULL DEFAULT 'first';
+        ALTER TABLE pin ADD COLUMN previous BLOB;
+        ALTER TABLE pin ADD COLUMN instead_of BLOB;
+        CREATE TABLE added_peer (
+            server TEXT PRIMARY KEY, address TEXT NOT NULL, key BLOB, added_at INTEGER NOT NULL
+        ) STRICT;
+        CREATE TABLE paused_peer (server TEXT PRIMARY KEY, paused_at INTEGER NOT NULL) STRICT;
+        """
 }

@@ -141,7 +141,19 @@ package final class NodeStore: DatabaseStore {
         case .states(let author, let ids): try states(author: author, ids: ids)
         case .history(let owner, let range, let bytesMax): try history(owner: owner, range, bytesMax: bytesMax)
         case .heads(let owner, let countMax): try heads(owner: owner, countMax: countMax)
+        case .repin, .peerDecisions, .addPeer, .removePeer, .pausePeer: try answerAboutServers(request)
         default: try answerAboutPeople(request)
+        }
+    }
+
+    private func answerAboutServers(_ request: NodeRequest) throws(StoreError) -> NodeReply {
+        switch request {
+        case .repin(let server, let pin, let at): try repin(server, pin, at: at)
+        case .peerDecisions: try peerDecisions()
+        case .addPeer(let peer, let at): try addPeer(peer, at: at)
+        case .removePeer(let server): try removePeer(server)
+        case .pausePeer(let server, let isPaused, let at): try pausePeer(server, isPaused, at: at)
+        default: throw StoreError(.misuse, "a request has no answer")
         }
     }
 

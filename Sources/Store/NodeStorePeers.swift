@@ -64,11 +64,10 @@ extension NodeStore {
     func streams() throws(StoreError) -> NodeReply {
         let epoch = try database.first("SELECT epoch FROM node") { Epoch(UInt64(bitPattern: $0.integer(0))) }
         guard let epoch else { throw StoreError(.damaged, "the store has no epoch") }
-        let pins = try database.rows("SELECT server, key FROM pin ORDER BY server") { row -> Streams.Pin? in
-            guard let server = try? ServerName(row.text(0)), let key = IdentityKey(bytes: row.bytes(1)) else {
-                return nil
-            }
-            return Streams.Pin(server: server, key: key)
+        let pins = try database.rows("SELECT server, \(KeyPin.columns) FROM pin ORDER BY server") {
+            row -> Streams.Pin? in
+            guard let server = try? ServerName(row.text(0)), let pin = KeyPin(row, from: 1) else { return nil }
+            return Streams.Pin(server: server, pin: pin)
         }
         let peers = try database.rows("SELECT \(Peer.columns) FROM peer ORDER BY name") { Peer($0) }
         return .streams(

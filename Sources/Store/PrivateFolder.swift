@@ -30,6 +30,17 @@ package struct PrivateFolder: Sendable {
         }
     }
 
+    /// Keeps others out who change what lies here in this way too, in this program or another.
+    package func locked<Value>(_ body: () throws -> Value) throws -> Value {
+        let descriptor = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+        guard descriptor >= 0 else { throw PrivateFolder.failure("cannot open", path) }
+        defer { close(descriptor) }
+        guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 else {
+            throw StoreError(.inUse, "another program is changing what lies in \(path); try again in a moment")
+        }
+        return try body()
+    }
+
     private static func failure(_ what: String, _ path: String) -> StoreError {
         StoreError(.cannotOpen, "\(what) \(path): \(String(cString: strerror(errno)))")
     }

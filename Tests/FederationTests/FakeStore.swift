@@ -16,7 +16,7 @@ struct FakeStore {
         var refusedByPeer: Set<Int64> = []
         var delivered: [MessageID] = []
         var hasDelivered: Set<MessageID> = []
-        var pin: IdentityKey?
+        var pin: KeyPin?
     }
 
     let name: ServerName
@@ -50,8 +50,11 @@ struct FakeStore {
     mutating func perform(_ action: MeshAction) -> MeshEvent? {
         switch action {
         case .pin(let peer, let key):
-            streams[peer]?.pin = key
+            streams[peer]?.pin = KeyPin(key)
             return .pinned(peer, key)
+        case .repin(let peer, let pin):
+            streams[peer]?.pin = pin
+            return .pinned(peer, pin.key)
         case .beginInbound(let peer, let epoch, let first):
             let known = streams[peer]?.received
             if let known, known.epoch == epoch, known.through >= first - 1 { return nil }

@@ -54,11 +54,29 @@ final class MeshBench {
     }
 
     /// Plays the dialler up to its proof.
-    func acceptProven(from peer: String, secret: String? = nil) -> (id: LinkID, actions: [MeshAction]) {
+    func acceptProven(
+        from peer: String, secret: String? = nil, rotations: [KeyRotation] = []
+    ) -> (id: LinkID, actions: [MeshAction]) {
         let id = accept()
         feed(.opened(id, .plaintext))
         let secret = secret ?? "secret of \(peer)"
-        let hello = self.hello(from: peer, secret: secret)
+        let hello = self.hello(from: peer, secret: secret, rotations)
+        var actions = feed(.received(id, .hello(hello)))
+        guard let answer = hellos[id] else { return (id, actions) }
+        let transcript = LinkProof.transcript(
+            signer: .dialler, dialler: hello, acceptor: answer, transport: "ws", binding: LinkChannel.plaintext.binding)
+        actions += feed(.received(id, .proof(signature: FakeKey.sign(transcript, secret: secret))))
+        return (id, actions)
+    }
+
+    /// Plays the dialler of a test up to its proof.
+    func acceptTest(from peer: String) -> (id: LinkID, actions: [MeshAction]) {
+        let id = accept()
+        feed(.opened(id, .plaintext))
+        let secret = "secret of \(peer)"
+        let plain = self.hello(from: peer, secret: secret)
+        let hello = LinkHello(
+            version: 1, from: plain.from, to: plain.to, nonce: plain.nonce, key: plain.key, isTest: true)
         var actions = feed(.received(id, .hello(hello)))
         guard let answer = hellos[id] else { return (id, actions) }
         let transcript = LinkProof.transcript(
@@ -68,11 +86,13 @@ final class MeshBench {
     }
 
     /// Plays the acceptor on a link that the mesh has dialled.
-    func answerDial(_ id: LinkID, as peer: String) -> [MeshAction] {
+    func answerDial(
+        _ id: LinkID, as peer: String, secret: String? = nil, rotations: [KeyRotation] = []
+    ) -> [MeshAction] {
         feed(.opened(id, .plaintext))
         guard let asked = hellos[id] else { return [] }
-        let secret = "secret of \(peer)"
-        let hello = self.hello(from: peer, secret: secret)
+        let secret = secret ?? "secret of \(peer)"
+        let hello = self.hello(from: peer, secret: secret, rotations)
         let transcript = LinkProof.transcript(
             signer: .acceptor, dialler: asked, acceptor: hello, transport: "ws", binding: LinkChannel.plaintext.binding)
         let actions = feed(.received(id, .hello(hello)))
@@ -89,10 +109,11 @@ final class MeshBench {
         return id
     }
 
-    private func hello(from peer: String, secret: String) -> LinkHello {
+    private func hello(from peer: String, secret: String, _ rotations: [KeyRotation] = []) -> LinkHello {
         let nonce = (0..<32).map { _ in UInt8.random(in: 0...255, using: &random) }
         return LinkHello(
-            version: 1, from: server(peer), to: name, nonce: nonce, key: FakeKey.publicKey(of: secret))
+            version: 1, from: server(peer), to: name, nonce: nonce, key: FakeKey.publicKey(of: secret),
+            rotations: rotations)
     }
 }
 

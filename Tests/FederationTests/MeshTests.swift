@@ -42,7 +42,7 @@ private let north = server("north")
     }
 
     @Test func aPinnedKeyIsTheOnlyOne() throws {
-        let bench = MeshBench(records: [north: PeerRecord(pin: MeshBench.key("north"))])
+        let bench = MeshBench(records: [north: PeerRecord(pin: KeyPin(MeshBench.key("north")))])
         bench.feed(.started)
         let (id, actions) = bench.acceptProven(from: "north", secret: "mallory")
         #expect(actions.closes(id) == .keyChanged)
@@ -53,7 +53,7 @@ private let north = server("north")
 
     @Test func aKeyInTheSetupBeatsThePin() throws {
         let setup = PeerSetup(name: north, address: nil, key: MeshBench.key("north"))
-        let bench = MeshBench(peers: [setup], records: [north: PeerRecord(pin: FakeKey.publicKey(of: "old"))])
+        let bench = MeshBench(peers: [setup], records: [north: PeerRecord(pin: KeyPin(FakeKey.publicKey(of: "old")))])
         #expect(bench.feed(.started).notes == [.setupKeyBeatsPin(north)])
         let (id, actions) = bench.acceptProven(from: "north")
         #expect(actions.closes(id) == nil)

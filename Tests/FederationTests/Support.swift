@@ -1,6 +1,19 @@
 import Bytes
 import Federation
+import Glibc
+import Testing
 import Wire
+
+/// The lines of a file of the tree.
+func document(_ name: String) throws -> [String] {
+    let path = "/" + #filePath.split(separator: "/").dropLast(3).joined(separator: "/") + "/" + name
+    let file = try #require(fopen(path, "r"), "\(path) cannot be read")
+    defer { fclose(file) }
+    var bytes = [UInt8](repeating: 0, count: 1 << 20)
+    bytes.removeLast(bytes.count - fread(&bytes, 1, bytes.count, file))
+    return String(decoding: bytes, as: UTF8.self).split(separator: "\n", omittingEmptySubsequences: false)
+        .map(String.init)
+}
 
 struct SplitMix64: RandomNumberGenerator {
     private var state: UInt64

@@ -18,6 +18,13 @@ struct World {
         var storeAnsweredAt = seconds(0)
         var wakeAt: Instant?
         var mirror: [Address: Person] = [:]
+        /// The key of the day, and how it came to it.
+        var secret: String
+        var rotations: [KeyRotation] = []
+
+        func identity(_ name: ServerName) -> LinkIdentity {
+            LinkIdentity(name: name, key: FakeKey.publicKey(of: secret), rotations: rotations)
+        }
     }
 
     /// One end of a connection.
@@ -81,15 +88,14 @@ struct World {
         setups = names.map { PeerSetup(name: $0, address: "\($0):1") }
         for (index, name) in names.enumerated() {
             let store = FakeStore(name: name, epoch: Epoch(UInt64(100 + index)), peers: names)
-            nodes[name] = Node(mesh: mesh(name, store), store: store)
+            let identity = LinkIdentity(name: name, key: FakeKey.publicKey(of: name.text))
+            nodes[name] = Node(mesh: mesh(identity, store), store: store, secret: name.text)
         }
         for name in names { start(name) }
     }
 
-    private func mesh(_ name: ServerName, _ store: FakeStore) -> Mesh {
-        Mesh(
-            identity: LinkIdentity(name: name, key: FakeKey.publicKey(of: name.text)), epoch: store.epoch,
-            peers: setups, records: store.records)
+    private func mesh(_ identity: LinkIdentity, _ store: FakeStore) -> Mesh {
+        Mesh(identity: identity, epoch: store.epoch, peers: setups, records: store.records)
     }
 
     // MARK: What a test does
@@ -107,6 +113,19 @@ struct World {
     mutating func setPresence(_ name: ServerName, _ person: LocalPerson) {
         nodes[name]?.people[person.user] = person.isOnline ? person : nil
         tell(name, .presence([person]), after: 0)
+    }
+
+    /// An administrator of `name` decides something.
+    mutating func order(_ name: ServerName, _ order: PeerOrder) { tell(name, .ordered(order), after: 0) }
+
+    /// `name` goes over to a new key, whether it runs or not.
+    mutating func rotate(_ name: ServerName) {
+        guard let node = nodes[name], node.rotations.count < KeyRotation.countMax else { return }
+        let secret = node.secret + "'"
+        nodes[name]?.rotations.append(rotation(of: name.text, node.secret, secret))
+        nodes[name]?.secret = secret
+        guard node.isUp, let identity = nodes[name]?.identity(name) else { return }
+        feed(name, .rekeyed(identity))
     }
 
     /// Somebody of `name` asks the node of the file's author.
@@ -211,7 +230,7 @@ struct World {
 
     private mutating func start(_ name: ServerName) {
         guard let node = nodes[name] else { return }
-        let fresh = mesh(name, node.store)
+        let fresh = mesh(node.identity(name), node.store)
         nodes[name]?.mesh = fresh
         nodes[name]?.isUp = true
         nodes[name]?.mirror = [:]
@@ -267,7 +286,7 @@ struct World {
             guard let end = nodes[name]?.ends.removeValue(forKey: id) else { return }
             deliver(End(connection: end.connection, isDialler: !end.isDialler)) { .closed($0, reason) }
         case .sign(let id, let bytes):
-            tell(name, .signed(id, signature: FakeKey.sign(bytes, secret: name.text)), after: delay(3))
+            tell(name, .signed(id, signature: FakeKey.sign(bytes, secret: node.secret)), after: delay(3))
         case .verify(let id, let key, let bytes, let signature):
             tell(name, .verified(id, FakeKey.verify(signature, bytes, by: key)), after: delay(3))
         case .wake(let instant):
@@ -279,6 +298,7 @@ struct World {
                 nodes[name]?.mirror[person.address] = person.status == .offline ? nil : person
             }
         case .note(.linkUp): linkCount += 1
+        case .echo(let id, let ref): send(.echoed(ref: ref, at: 1), from: node.ends[id])
         case .note, .findKeys, .keysFound: break
         case .findChunk(let id, let ref, let place, let reader):
             #expect(place.from.server == name)
@@ -295,7 +315,7 @@ struct World {
             let epoch = Epoch(random.next())
             nodes[name]?.store.epoch = epoch
             tell(name, .renewed(epoch), after: delay(3))
-        case .pin, .beginInbound, .commit, .commitSkip, .readOutbox, .acknowledge, .rewind, .readRefusals:
+        case .pin, .repin, .beginInbound, .commit, .commitSkip, .readOutbox, .acknowledge, .rewind, .readRefusals:
             let at = max(now, node.storeFreeAt).advanced(by: .milliseconds(delay(2)))
             nodes[name]?.storeFreeAt = at
             schedule(.work(name, life: node.life, action), at: at)

@@ -58,6 +58,48 @@ import Wire
         world.setPresence(name, LocalPerson(user: user("user\(number)"), isOnline: isOnline, devices: keys))
     }
 
+    /// Links are paused and resumed and keys changed in the midst of it, also while links are down.
+    @Test(arguments: 0..<150)
+    func ordersAndNewKeysLoseNothing(seed: Int) throws {
+        var world = World(seed % 3 == 0 ? ["north", "south", "west"] : ["north", "south"], seed: seed)
+        let names = world.names
+        for _ in 0..<40 {
+            say(&world, most: 6)
+            changePresence(&world)
+            let name = try #require(names.randomElement(using: &world.random))
+            let other = try #require(names.filter { $0 != name }.randomElement(using: &world.random))
+            switch Int.random(in: 0..<12, using: &world.random) {
+            case 0: world.cutSomething()
+            case 1: world.crash(name, forMilliseconds: Int.random(in: 1...3000, using: &world.random))
+            case 2: world.partitions.insert([name, other])
+            case 3, 4: world.partitions = []
+            case 5: world.order(name, .pause(other))
+            case 6, 7: world.order(name, .resume(other))
+            case 8: world.order(name, .retry(other))
+            case 9, 10: world.rotate(name)
+            default: break
+            }
+            world.run(forMilliseconds: Int.random(in: 0...2000, using: &world.random))
+        }
+        world.partitions = []
+        world.run(forMilliseconds: 4000)
+        for name in names { for other in names where other != name { world.order(name, .resume(other)) } }
+        world.run(forMilliseconds: 180_000)
+        check(world)
+        checkPresence(world)
+        // A link that stands may be of an older key; the next one is not.
+        for name in names {
+            world.crash(name, forMilliseconds: 10)
+            world.run(forMilliseconds: 60_000)
+        }
+        for name in names {
+            let key = world.nodes[name].map { FakeKey.publicKey(of: $0.secret) }
+            for other in names where other != name {
+                #expect(world.nodes[other]?.mesh.report(of: name, at: world.now)?.key == key, "\(other) knows \(name)")
+            }
+        }
+    }
+
     @Test(arguments: 0..<300)
     func nothingIsLostDoubledOrReordered(seed: Int) {
         var world = World(seed % 3 == 0 ? ["north", "south", "west"] : ["north", "south"], seed: seed)

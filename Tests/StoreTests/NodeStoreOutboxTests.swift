@@ -175,7 +175,10 @@ private func change(_ number: UInt64, _ state: MessageState.State, waiting: [Ser
     _ = try store.perform(.beginInbound(from: west, epoch: otherEpoch, first: 9))
     let streams = try store.allStreams()
     #expect(streams.epoch == epoch)
-    #expect(streams.pins == [Streams.Pin(server: south, key: key), Streams.Pin(server: west, key: changed)])
+    #expect(
+        streams.pins == [
+            Streams.Pin(server: south, pin: KeyPin(key)), Streams.Pin(server: west, pin: KeyPin(changed)),
+        ])
     #expect(streams.peers.map(\.server) == [south, west])
     #expect(streams.peers.map(\.first) == [1, 1])
     #expect(streams.peers.map(\.last) == [2, 0])

@@ -49,7 +49,7 @@ private let second = "ALTER TABLE a ADD COLUMN j INTEGER NOT NULL DEFAULT 7"
 }
 
 @Test func releasedStepsAreFrozen() {
-    #expect(Schema.node.steps.first == storedNodeStep1)
+    #expect(Schema.node.steps.prefix(3) == [storedNodeStep1, storedNodeStep2, storedNodeStep3])
     #expect(Schema.client.steps.prefix(2) == [storedClientStep1, storedClientStep2])
     #expect(Schema.spool.steps.first == storedSpoolStep1)
 }
@@ -100,11 +100,15 @@ private let second = "ALTER TABLE a ADD COLUMN j INTEGER NOT NULL DEFAULT 7"
     let old = try Database(path: folder.file())
     try old.execute(storedNodeStep1)
     try old.execute(storedNodeRows)
+    try old.execute("INSERT INTO pin VALUES ('south', zeroblob(32), 1)")
     try old.execute("PRAGMA application_id = 0x50524E31; PRAGMA user_version = 1")
     try old.close()
 
     let store = try NodeStore(path: folder.file(), epoch: otherEpoch, now: 99)
     #expect(try store.allStreams().epoch == epoch)
+    let pinned = try #require(IdentityKey(bytes: [UInt8](repeating: 0, count: 32)))
+    #expect(try store.allStreams().pins == [Streams.Pin(server: south, pin: KeyPin(pinned))])
+    #expect(try store.perform(.peerDecisions) == .peerDecisions(PeerDecisions(added: [], paused: [])))
     let page = try store.page()
     #expect(page.entries == [Entry(seq: 1, envelope: try message(1))])
     #expect(page.damaged == [])

@@ -55,6 +55,18 @@ let storedNodeStep1 = """
     CREATE TABLE pin (server TEXT PRIMARY KEY, key BLOB NOT NULL, pinned_at INTEGER NOT NULL) STRICT;
     """
 
+/// Later forms; whole only behind those before.
+let storedNodeStep2 = "ALTER TABLE conversation ADD COLUMN base_seq INTEGER NOT NULL DEFAULT 0"
+let storedNodeStep3 = """
+    ALTER TABLE pin ADD COLUMN origin TEXT NOT NULL DEFAULT 'first';
+    ALTER TABLE pin ADD COLUMN previous BLOB;
+    ALTER TABLE pin ADD COLUMN instead_of BLOB;
+    CREATE TABLE added_peer (
+        server TEXT PRIMARY KEY, address TEXT NOT NULL, key BLOB, added_at INTEGER NOT NULL
+    ) STRICT;
+    CREATE TABLE paused_peer (server TEXT PRIMARY KEY, paused_at INTEGER NOT NULL) STRICT;
+    """
+
 let storedClientStep1 = """
     CREATE TABLE pending (
         position INTEGER PRIMARY KEY AUTOINCREMENT, id BLOB NOT NULL UNIQUE, conversation TEXT NOT NULL,

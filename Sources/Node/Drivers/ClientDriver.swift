@@ -113,7 +113,9 @@ final class ClientDriver {
         guard let signature = try? node.identity.key.sign(transcript) else {
             throw Refusal(.busy, "the node could not sign its hello; try again")
         }
-        return .hello(version: version, server: server, key: node.identity.publicKey, signature: signature)
+        return .hello(
+            version: version, server: server, key: node.identity.publicKey, signature: signature,
+            rotations: node.identity.rotations)
     }
 
     /// Finds what a login is held against; nil ends it.

@@ -73,9 +73,7 @@ final class LinkConnection: EndpointHandler {
     func endpointDrained(_ endpoint: Endpoint) {}
 
     func endpointClosed(_ endpoint: Endpoint, _ ending: Ending) {
-        let refusal: Refusal? =
-            if case .closed(_, let reason, _) = ending { LinkConnection.refusal(in: reason) } else { nil }
-        driver.closed(self, ending, refusal, isForgotten: isForgotten)
+        driver.closed(self, ending, LinkFault.refusal(for: ending, of: endpoint), isForgotten: isForgotten)
     }
 
     private var channel: LinkChannel { endpoint.stream.exporter.map { .tls(exporter: $0) } ?? .plaintext }
@@ -90,7 +88,7 @@ final class LinkConnection: EndpointHandler {
     }
 
     /// The refusal that a peer wrote into its close frame; nil if its reason is in other words.
-    private static func refusal(in reason: String) -> Refusal? {
+    static func refusal(in reason: String) -> Refusal? {
         let parts = reason.split(separator: ":", maxSplits: 1)
         guard let first = parts.first, let code = Refusal.Code(rawValue: String(first)) else { return nil }
         let text = parts.count == 2 ? String(parts[1].drop { $0 == " " }) : ""

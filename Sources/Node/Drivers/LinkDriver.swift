@@ -9,8 +9,6 @@ import Wire
 final class LinkDriver {
     private let loop: EventLoop
     private unowned let node: NodeDriver
-    private let resolver: Resolver
-    private let dialling: TLSContext
     private var listener: Listener?
     /// Links that the mesh knows.
     private var connections: [LinkID: LinkConnection] = [:]
@@ -26,11 +24,9 @@ final class LinkDriver {
     /// Nothing but links lives on this port.
     private static let path = "/"
 
-    init(loop: EventLoop, node: NodeDriver) throws {
+    init(loop: EventLoop, node: NodeDriver) {
         self.loop = loop
         self.node = node
-        dialling = try .client()
-        resolver = try Resolver(loop: loop)
     }
 
     /// A window of envelopes is 1 MiB at most, a presence page a quarter. The peer has at most 16 questions for chunks
@@ -83,6 +79,7 @@ final class LinkDriver {
         case .sign(let id, let bytes): sign(id, bytes)
         case .verify(let id, let key, let bytes, let signature):
             tell(.verified(id, LinkDriver.isValid(signature, of: bytes, by: key)))
+        case .echo(let id, let ref): connections[id]?.send(.echoed(ref: ref, at: Clock.wallMilliseconds))
         default: break
         }
     }
@@ -92,14 +89,14 @@ final class LinkDriver {
     private func dial(_ id: LinkID, _ server: ServerName, _ address: String, _ transport: LinkTransport) {
         guard let target = try? HostPort(parsing: address) else { return tell(.closed(id, nil)) }
         lookups.insert(id)
-        resolver.resolve(target) { [weak self] answer in
+        node.resolver.resolve(target) { [weak self] answer in
             // A lookup may take longer than the mesh waits for a link.
             guard let self, lookups.remove(id) != nil else { return }
             switch answer {
             case .success(let addresses): connect(id, target, addresses, transport)
             case .failure(let error):
                 node.log.write(.info, "cannot dial", [("server", server.text), ("reason", "\(error)")])
-                tell(.closed(id, nil))
+                tell(.closed(id, LinkFault.refusal(for: error)))
             }
         }
     }
@@ -108,7 +105,8 @@ final class LinkDriver {
         _ id: LinkID, _ target: HostPort, _ addresses: [SocketAddress], _ transport: LinkTransport
     ) {
         let stream = Stream.connect(
-            loop: loop, to: addresses, timeout: LinkDriver.dialDurationMax, tls: transport == .tls ? dialling : nil,
+            loop: loop, to: addresses, timeout: LinkDriver.dialDurationMax,
+            tls: transport == .tls ? node.dialling : nil,
             serverName: target.name, egressLimits: LinkDriver.egressLimits)
         do throws(Misuse) {
             let endpoint = try Endpoint(
@@ -170,7 +168,7 @@ final class LinkDriver {
         connection.close(refusal)
     }
 
-    func closed(_ connection: LinkConnection, _ ending: Ending, _ refusal: Refusal?, isForgotten: Bool) {
+    func closed(_ connection: LinkConnection, _ ending: Ending, _ refusal: Refusal, isForgotten: Bool) {
         others[ObjectIdentifier(connection)] = nil
         switch (ending, connection.id) {
         case (.refused(let fault), nil):
@@ -196,7 +194,7 @@ final class LinkDriver {
         tell(.signed(id, signature: signature))
     }
 
-    private static func isValid(_ signature: [UInt8], of bytes: [UInt8], by key: IdentityKey) -> Bool {
+    static func isValid(_ signature: [UInt8], of bytes: [UInt8], by key: IdentityKey) -> Bool {
         (try? Ed25519PublicKey(bytes: key.bytes))?.verify(signature, of: bytes) ?? false
     }
 }

@@ -14,6 +14,18 @@ extension Log {
             write(.info, "key pinned at first use", [("server", server.text), ("key", key.text)])
         case .keyChanged(let server, let offered):
             write(.alarm, "somebody shows another key", [("server", server.text), ("offered", offered.text)])
+        case .keyRotated(let server, let key, let old):
+            write(
+                .warning, "a server has a new key, which its old one signed for",
+                [("server", server.text), ("key", key.text), ("old", old.text)])
+        case .keyTrusted(let server, let key, let old):
+            let members = [("server", server.text), ("key", key.text)]
+            write(.warning, "key trusted by an administrator", members + (old.map { [("old", $0.text)] } ?? []))
+        case .setupKeyIsOld(let server, let key):
+            write(
+                .warning, "the setup file names an old key of a server; write the new one there",
+                [("server", server.text), ("key", key.text)])
+        case .tested(let server, _): write(.info, "a server tested the way here", [("server", server.text)])
         case .setupKeyBeatsPin(let server):
             write(.warning, "the setup file names another key than the pinned one, and wins", [("server", server.text)])
         case .peerRestored(let server, let epoch):
@@ -50,6 +62,6 @@ extension LinkState {
     /// One word or two for a list of links.
     var summary: String {
         let error = lastError.map { " (\($0.code.rawValue))" } ?? ""
-        return "\(state.rawValue), \(queued) waiting\(error)"
+        return "\(state.rawValue), \(queued) waiting\(error)\(isAlarming ? ", another key is offered" : "")"
     }
 }

@@ -12,6 +12,9 @@ final class NodeDriver {
     let setup: Setup
     let identity: ServerIdentity
     let log: Log
+    /// For links and for tests of the way alike.
+    let resolver: Resolver
+    let dialling: TLSContext
     private var hub: Hub
     let accounts: AccountBook
     private var clients: ClientDriver?
@@ -44,13 +47,15 @@ final class NodeDriver {
         self.setup = setup
         self.identity = identity
         self.log = log
-        hub = Hub(setup: setup, key: identity.publicKey, stored: stored)
+        resolver = try Resolver(loop: loop)
+        dialling = try .client()
+        hub = Hub(setup: setup, key: identity.publicKey, rotations: identity.rotations, stored: stored)
         accounts = try AccountBook(loop: loop, identity: identity, iterations: setup.passwordIterations)
     }
 
     /// Serves, once both stores have begun: listeners first, then the line that says so.
     func start(stored: StoredState, tls: NodeTLS, clientAddress: SocketAddress, linkAddress: SocketAddress) throws {
-        let (clients, links) = (ClientDriver(loop: loop, node: self), try LinkDriver(loop: loop, node: self))
+        let (clients, links) = (ClientDriver(loop: loop, node: self), LinkDriver(loop: loop, node: self))
         (self.clients, self.links) = (clients, links)
         let bound = (
             try clients.listen(at: clientAddress, tls: tls.clients), try links.listen(at: linkAddress, tls: tls.links)

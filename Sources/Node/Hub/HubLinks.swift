@@ -18,6 +18,7 @@ extension Hub {
     ) {
         switch action {
         case .pin(let peer, let key): ask(.pin(peer, key, at: wall), for: .pin(peer, key))
+        case .repin(let peer, let pin): ask(.repin(peer, pin, at: wall), for: .pin(peer, pin.key))
         case .beginInbound(let peer, let epoch, let first):
             ask(.beginInbound(from: peer, epoch: epoch, first: first), for: .beginInbound(peer, epoch))
         case .commit(let peer, let epoch, let seq, let envelope, let refusal):
@@ -64,7 +65,7 @@ extension Hub {
         case .note(let note):
             noteLink(note, at: now, wall: wall)
             actions.append(.mesh(action))
-        case .dial, .send, .ping, .close, .sign, .verify: actions.append(.mesh(action))
+        case .dial, .send, .ping, .close, .sign, .verify, .echo: actions.append(.mesh(action))
         }
     }
 
