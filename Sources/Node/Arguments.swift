@@ -6,6 +6,7 @@ package enum NodeCommand: Equatable, Sendable {
     case key(setup: String)
     case check(setup: String, isJSON: Bool)
     case authority(AuthorityCommand)
+    case administer(AdminRequest, setup: String, isJSON: Bool)
     case help
     case version
 
@@ -17,9 +18,13 @@ package enum NodeCommand: Equatable, Sendable {
         ("ca init", "make an authority of your own: ca.pem to be kept, ca-certificate.pem for nodes"),
         ("ca issue server|client NAME", "let it issue a certificate with its key, NAME.pem, for a host or a user"),
     ]
+    /// Those that a running node does.
+    package static let administration = AdminVerb.allCases.map { ($0.usage, $0.row.meaning) }
     package static let options = [
         ("--setup FILE", "the setup file (default: setup.json)"),
-        ("--json", "check prints one JSON object"),
+        ("--json", "check prints one JSON object, peers one a line"),
+        ("--key KEY", "peers: the server's key, as postroad-node key prints it there"),
+        ("--yes", "peers: do it without asking"),
         ("--ca FILE", "ca: where the authority is (default: ca.pem)"),
         ("--days N", "ca: how long the certificate is good (default: 3650)"),
         ("--help", "print this and stop"),
@@ -45,6 +50,8 @@ package enum NodeCommand: Equatable, Sendable {
         case "run":
             try line.allow(["--setup"], words: 0)
             self = .run(setup: setup)
+        case "peers": self = try NodeCommand.administration(line, setup: setup)
+        case "key" where line.words.count > 1: self = try NodeCommand.administration(line, setup: setup)
         case "key":
             try line.allow(["--setup"], words: 0)
             self = .key(setup: setup)
@@ -53,13 +60,22 @@ package enum NodeCommand: Equatable, Sendable {
             self = .check(setup: setup, isJSON: line.has("--json"))
         case "ca": self = .authority(try AuthorityCommand(line))
         default:
-            let known = NodeCommand.verbs.map { String($0.0.prefix { $0 != " " }) }
+            let known = NodeCommand.verbs.map { String($0.0.prefix { $0 != " " }) } + ["peers"]
             throw UsageError.unknown(verb, among: known)
         }
     }
 
+    private static func administration(_ line: ArgumentList, setup: String) throws(UsageError) -> NodeCommand {
+        let words = line.words.prefix(2).joined(separator: " ")
+        guard let verb = AdminVerb(rawValue: words) else {
+            throw UsageError.unknown(words, among: AdminVerb.allCases.map(\.rawValue))
+        }
+        return .administer(try AdminRequest(verb, line), setup: setup, isJSON: line.has("--json"))
+    }
+
     package static var helpText: String {
         let commands = columns(verbs)
+        let administration = columns(administration)
         let options = columns(options)
         let keys = columns(
             SetupKey.allCases.map { key in
@@ -72,6 +88,8 @@ package enum NodeCommand: Equatable, Sendable {
 
             commands:
             \(commands)
+            commands to the running node of the setup file:
+            \(administration)
             options:
             \(options)
             keys of the setup file:
@@ -92,8 +110,8 @@ struct ArgumentList {
     private var options: [String: String] = [:]
 
     /// Those that a value follows.
-    private static let valued: Set = ["--setup", "--ca", "--days"]
-    private static let plain: Set = ["--json", "--help", "-h", "--version"]
+    private static let valued: Set = ["--setup", "--ca", "--days", "--key"]
+    private static let plain: Set = ["--json", "--yes", "--help", "-h", "--version"]
 
     init(_ arguments: [String]) throws(UsageError) {
         var rest = arguments[...]

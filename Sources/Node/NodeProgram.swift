@@ -19,6 +19,8 @@ enum NodeProgram {
             case .key(let file): return reporting { try printKey(file) }
             case .check(let file, let isJSON): return reporting { try check(file, isJSON: isJSON) }
             case .authority(let command): return reporting { Console.say(try command.perform()) }
+            case .administer(let request, let file, let isJSON):
+                return reporting { try administer(request, file, isJSON: isJSON) }
             case .run(let file): return reporting { try serve(file) }
             }
             return 0
@@ -29,9 +31,16 @@ enum NodeProgram {
     }
 
     private static func reporting(_ body: () throws -> Void) -> Int32 {
-        do {
+        reporting { () throws -> Bool in
             try body()
-            return 0
+            return true
+        }
+    }
+
+    /// `body` returns whether all is well; if not, it has said why.
+    private static func reporting(_ body: () throws -> Bool) -> Int32 {
+        do {
+            return try body() ? 0 : ExitCode.failure
         } catch let error as SetupError {
             Console.complain("error: \(SafeText(error.description))")
             return ExitCode.configuration
@@ -49,6 +58,10 @@ enum NodeProgram {
 
     private static func readSetup(_ file: String) throws -> Setup {
         try Setup(parsing: try NamedFile.read(file, bytesMax: Setup.fileBytesMax), file: file)
+    }
+
+    private static func administer(_ request: AdminRequest, _ file: String, isJSON: Bool) throws -> Bool {
+        try AdminClient(try readSetup(file), file: file, isJSON: isJSON).run(request)
     }
 
     private static func printKey(_ file: String) throws {

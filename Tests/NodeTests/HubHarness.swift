@@ -11,6 +11,10 @@ struct HubHarness {
     private(set) var closed: [SessionID: NodeLine] = [:]
     private(set) var paused: Set<SessionID> = []
     private(set) var meshActions: [MeshAction] = []
+    private(set) var answers: [AdminID: [AdminLine]] = [:]
+    private(set) var probes: [AdminID: ProbeTarget] = [:]
+    private(set) var rotations: [AdminID] = []
+    private var lastAdmin: UInt64 = 0
     private var hub: Hub
     private let store: NodeStore
     private let spool: SpoolStore
@@ -58,6 +62,9 @@ struct HubHarness {
             case .mesh(.sign(let id, _)): later.append(.mesh(.signed(id, signature: [UInt8](repeating: 5, count: 64))))
             case .mesh(.verify(let id, _, _, _)): later.append(.mesh(.verified(id, true)))
             case .mesh(let action): meshActions.append(action)
+            case .answer(let id, let lines): answers[id, default: []] += lines
+            case .probe(let id, let target): probes[id] = target
+            case .rotateKey(let id): rotations.append(id)
             case .wake: break
             }
         }
@@ -68,6 +75,29 @@ struct HubHarness {
         }
         for event in later { handle(event) }
     }
+
+    /// Asks as an administrator; returns what has been answered so far.
+    @discardableResult
+    mutating func administer(_ command: AdminCommand) -> [AdminLine] {
+        lastAdmin += 1
+        handle(.administer(AdminID(lastAdmin), command))
+        return answers[AdminID(lastAdmin)] ?? []
+    }
+
+    /// The node ends and begins again, with what the store holds.
+    mutating func restart(setup json: String) throws {
+        let setup = try Setup(parsing: Array(json.utf8), file: "setup.json")
+        guard let key = IdentityKey(bytes: [UInt8](repeating: 1, count: 32)) else { throw CryptoError.misuse }
+        hub = Hub(setup: setup, key: key, stored: try StoredState(reading: store))
+        meshActions = []
+        handle(.started)
+    }
+
+    var linkReports: [LinkReport] {
+        mutating get { administer(.list).compactMap { if case .link(let report) = $0 { report } else { nil } } }
+    }
+
+    mutating func forgetMeshActions() { meshActions = [] }
 
     /// Lets the store do what waits, as one commit.
     mutating func answer() {

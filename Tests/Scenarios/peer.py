@@ -48,7 +48,19 @@ def transcript(signer: str, dialler: Message, acceptor: Message) -> bytes:
     parts = [b"postroad-link-proof", str(dialler["version"]).encode(), b"ws", signer.encode()]
     for hello in (dialler, acceptor):
         parts += [hello["from"].encode(), decode_key(hello["key"]), base64.b64decode(hello["nonce"])]
-    return b"".join(field(part) for part in [*parts, b"plaintext"])
+    is_test = all(hello.get("purpose") == "test" for hello in (dialler, acceptor))
+    return b"".join(field(part) for part in [*parts, b"plaintext", *([b"test"] if is_test else [])])
+
+
+def rotation(server: str, old: Ed25519PrivateKey, new: Ed25519PrivateKey, at: int = 1_795_000_000_000) -> Message:
+    """The word of both keys that `new` takes the place of `old`."""
+    keys = [key.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw) for key in (old, new)]
+    parts = [b"postroad-key-rotation-1", server.encode(), *keys, str(at).encode()]
+    signed = b"".join(field(part) for part in parts)
+    return {
+        "old": "ed25519:" + encode(keys[0]), "new": "ed25519:" + encode(keys[1]), "at": at,
+        "byOld": encode(old.sign(signed)), "byNew": encode(new.sign(signed)),
+    }
 
 
 class Closed(Exception):
@@ -179,9 +191,7 @@ class Peer:
     def __init__(self, name: str, node: str):
         self.name = name
         self.node = node
-        self.key = Ed25519PrivateKey.generate()
-        self.key_bytes = self.key.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw)
-        self.key_text = "ed25519:" + encode(self.key_bytes)
+        self.take_key(Ed25519PrivateKey.generate())
         self.epoch = os.urandom(8).hex()
         # The device keys of its people, by user name.
         self.devices: dict[str, list[Message]] = {}
@@ -219,6 +229,11 @@ class Peer:
         if not devices:
             answer["refusal"] = {"code": "unknown-user", "text": "there is nobody of that name here"}
         return answer | {"devices": devices}
+
+    def take_key(self, key: Ed25519PrivateKey) -> None:
+        self.key = key
+        self.key_bytes = key.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw)
+        self.key_text = "ed25519:" + encode(self.key_bytes)
 
     def run(self, work: Awaitable[Result]) -> Result:
         async def bounded() -> Result:

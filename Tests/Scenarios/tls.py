@@ -6,8 +6,14 @@ import socket
 import ssl
 import subprocess
 import threading
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Callable
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
 
 from harness import PATIENCE_SECONDS, require
 
@@ -28,6 +34,24 @@ def self_signed(folder: Path, name: str, days: int = 2) -> Path:
     openssl("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-subj", f"/CN={name}",
             "-days", days, "-keyout", key, "-out", certificate)
     file.write_bytes(key.read_bytes() + certificate.read_bytes())
+    return file
+
+
+def expired(folder: Path, name: str) -> Path:
+    """The same, but no longer good since yesterday."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
+    now = datetime.now(timezone.utc)
+    certificate = (
+        x509.CertificateBuilder().subject_name(subject).issuer_name(subject).public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - timedelta(days=30)).not_valid_after(now - timedelta(days=1))
+        .sign(key, hashes.SHA256()))
+    plain = serialization.NoEncryption()
+    file = folder / f"{name}.pem"
+    file.write_bytes(
+        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, plain)
+        + certificate.public_bytes(serialization.Encoding.PEM))
     return file
 
 

@@ -128,6 +128,8 @@ final class SimulatedNode: LinkParty {
         case .store(let tag, let request): requests.append((tag, request))
         case .spool(let tag, let request): spoolRequests.append((tag, request))
         case .mesh(let action): perform(action)
+        // Nobody administers these nodes.
+        case .answer, .probe, .rotateKey: world.ledger.complain(.invariant, "\(name) answers an administrator")
         case .wake(let instant): wake(at: instant)
         }
     }

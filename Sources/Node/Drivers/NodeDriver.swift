@@ -10,7 +10,7 @@ import Wire
 final class NodeDriver {
     let loop: EventLoop
     let setup: Setup
-    let identity: ServerIdentity
+    private(set) var identity: ServerIdentity
     let log: Log
     /// For links and for tests of the way alike.
     let resolver: Resolver
@@ -19,6 +19,7 @@ final class NodeDriver {
     let accounts: AccountBook
     private var clients: ClientDriver?
     private var links: LinkDriver?
+    private var admin: AdminDriver?
     private var users: [SessionID: UserName] = [:]
     private var events: [HubEvent] = []
     private var isHandling = false
@@ -64,6 +65,7 @@ final class NodeDriver {
         loadAccounts(stored.accounts)
         warn()
         handle(.started)
+        listenForAdministrators()
         Console.say(
             "ready \(setup.serverName) clients=\(bound.0) links=\(bound.1) fingerprint=\(identity.publicKey.text)")
     }
@@ -86,6 +88,24 @@ final class NodeDriver {
         for peer in setup.peers where peer.transport == .plaintext && !peer.isLoopback {
             log.write(.warning, "a link in plaintext protects nothing on its way", [("server", peer.name.text)])
         }
+    }
+
+    /// A node without administration serves all the same.
+    private func listenForAdministrators() {
+        do throws(NetError) {
+            let admin = try AdminDriver(loop: loop, node: self)
+            try admin.listen(in: setup.dataFolder)
+            self.admin = admin
+        } catch { log.write(.alarm, "the node cannot be administered", [("reason", "\(error)")]) }
+    }
+
+    /// From now on this server is known by another key. Links that are proven stay.
+    func take(_ fresh: ServerIdentity) {
+        let old = identity.publicKey
+        identity = fresh
+        log.write(.warning, "this server has a new key", [("key", fresh.publicKey.text), ("old", old.text)])
+        let known = LinkIdentity(name: setup.serverName, key: fresh.publicKey, rotations: fresh.rotations)
+        handle(.mesh(.rekeyed(known)))
     }
 
     /// Shows those who connect from now on what the files hold now. What cannot be used changes nothing.
@@ -140,6 +160,9 @@ final class NodeDriver {
         case .mesh(.note(let note)):
             write(note)
         case .mesh(let action): links?.perform(action)
+        case .answer(let id, let lines): admin?.answer(id, lines)
+        case .probe(let id, let target): admin?.probe(id, target)
+        case .rotateKey(let id): admin?.rotateKey(id)
         case .wake(let instant): wake(at: instant)
         }
     }
@@ -214,6 +237,7 @@ final class NodeDriver {
         log.write(.info, "stopping")
         clients?.stopListening()
         links?.stopListening()
+        admin?.close()
         handle(.drain(retrySeconds: NodeDriver.retrySeconds))
         let refusal = Refusal(.draining, "the node stops; come back in \(NodeDriver.retrySeconds) s")
         clients?.closeAll(with: .closing(refusal, retrySeconds: NodeDriver.retrySeconds))

@@ -33,6 +33,7 @@ package struct Hub: Sendable {
         case acknowledge(ServerName)
         case expire
         case purge
+        case administer(AdminID, AdminCommand)
         /// Nothing depends on the answer.
         case nothing
     }
@@ -102,6 +103,7 @@ package struct Hub: Sendable {
         case .spooled(let replies): spooled(replies, at: now, wall: wall, using: &random)
         case .mesh(let event): tell(event, at: now, wall: wall, using: &random)
         case .accounts(let names): accounts.formUnion(names)
+        case .administer(let id, let command): administer(id, command, at: now, wall: wall, using: &random)
         case .rang: rang(at: now, wall: wall, using: &random)
         case .drain(let retrySeconds): drain(retrySeconds, at: now, wall: wall, using: &random)
         }

@@ -46,6 +46,8 @@ package enum HubEvent: Sendable {
     case mesh(MeshEvent)
     /// The setup file's accounts are in the store.
     case accounts([UserName])
+    /// An administrator wants something; answered by `answer`, or by `probe` and what the driver finds.
+    case administer(AdminID, AdminCommand)
     /// A time asked for by `wake` has come.
     case rang
     /// The node is to stop: everybody is told when to come back.
@@ -64,6 +66,12 @@ package enum HubAction: Sendable {
     case spool(tag: UInt64, SpoolRequest)
     /// Dialling, sending, signing and the like; never one that the hub performs itself.
     case mesh(MeshAction)
+    /// The whole answer to an administrator, with its last line.
+    case answer(AdminID, [AdminLine])
+    /// Walk the way to a server and answer with each step.
+    case probe(AdminID, ProbeTarget)
+    /// Make a new key for this server; tell the mesh `rekeyed`, and answer.
+    case rotateKey(AdminID)
     /// Tell `rang` then. Each one counts: hub and mesh ask apart, and neither asks again for what it has asked.
     case wake(at: Instant)
 }

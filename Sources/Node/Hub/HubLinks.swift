@@ -125,6 +125,8 @@ extension Hub {
         using random: inout some RandomNumberGenerator
     ) {
         switch (errand, reply) {
+        case (.administer(let id, let command), let reply):
+            administered(id, command, reply, at: now, wall: wall, using: &random)
         case (.join(let id, let login), .heads(let heads)): welcome(id, login, heads: heads)
         case (.join(let id, _), .failed(let refusal)), (.join(let id, _), .refused(let refusal)):
             actions.append(.close(id, .closing(refusal, retrySeconds: 5)))

@@ -49,7 +49,7 @@ extension Hub {
         absences[server].map { ServerStatus(server: server, isReachable: false, since: $0.since) }
     }
 
-    private mutating func absent(_ server: ServerName, at now: Instant, wall: Int64) {
+    mutating func absent(_ server: ServerName, at now: Instant, wall: Int64) {
         guard absences[server] == nil else { return }
         let tellAt = now.advanced(by: Hub.absenceDurationMin)
         absences[server] = Absence(since: wall, tellAt: tellAt)
