@@ -37,6 +37,7 @@ struct Peer: Sendable {
     var outbox: Outbox
     var inbound: InboundStream
     var presence: RemotePresence
+    var presenceBudget = PresenceBudget()
     var peerEpoch: Epoch?
     /// What the peer had of our stream when it showed a new epoch; the stream waits until the store has rewound.
     var rewinding: (epoch: Epoch, position: Int64?)?
@@ -119,6 +120,7 @@ struct Peer: Sendable {
             if !steps.isEmpty { link?.hasDelivered = true }
             return perform(steps)
         case .presence(let page):
+            try presenceBudget.take(page, at: now)
             let changes = try presence.receive(page)
             return changes.isEmpty ? [] : [.people(changes)]
         case .keysWanted(let ref, let user): return try keysWanted(ref, user)

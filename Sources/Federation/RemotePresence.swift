@@ -10,6 +10,8 @@ package struct RemotePresence: Sendable {
 
     private let server: ServerName
     private var known: [UserName: Known] = [:]
+    /// What all known keys take together.
+    private var keyBytes = 0
     private var version: Int64 = 0
     private var hasSnapshot = false
     /// Who the snapshot under way has named.
@@ -17,6 +19,10 @@ package struct RemotePresence: Sendable {
 
     /// The largest school has fewer people online; with their keys they take some 15 MB.
     package static let peopleMax = 10_000
+    /// Twice that. Sixteen of the largest keys for everybody would be ten times as much.
+    package static let keyBytesMax = 32 << 20
+    /// What a key takes beside its own bytes: signature, fingerprint, account, and where they lie.
+    private static let keyBytesBeside = 256
 
     package init(server: ServerName) { self.server = server }
 
@@ -86,7 +92,7 @@ package struct RemotePresence: Sendable {
         let user = person.address.user
         let previous = known[user]
         guard person.status == .online else {
-            known[user] = nil
+            set(nil, of: user)
             named?.remove(user)
             return previous == nil ? nil : person
         }
@@ -98,8 +104,22 @@ package struct RemotePresence: Sendable {
         let held = person.devices.compactMap { device in
             previous?.keys.first { $0.fingerprint == device } ?? keys[device]
         }
-        known[user] = Known(person: person, keys: held)
+        set(Known(person: person, keys: held), of: user)
+        guard keyBytes <= RemotePresence.keyBytesMax else {
+            let mebibytes = RemotePresence.keyBytesMax >> 20
+            throw Refusal(.tooManyDevices, "the keys of one server's people may take \(mebibytes) MiB here")
+        }
         return previous?.person == person ? nil : person
+    }
+
+    private mutating func set(_ entry: Known?, of user: UserName) {
+        let previous = known.removeValue(forKey: user)
+        keyBytes += RemotePresence.weight(entry) - RemotePresence.weight(previous)
+        known[user] = entry
+    }
+
+    private static func weight(_ entry: Known?) -> Int {
+        (entry?.keys ?? []).reduce(0) { $0 + $1.key.count + keyBytesBeside }
     }
 
     private mutating func endSnapshot() -> [Person] {
@@ -107,7 +127,7 @@ package struct RemotePresence: Sendable {
         named = nil
         hasSnapshot = true
         let gone = people.filter { !kept.contains($0.address.user) }
-        for person in gone { known[person.address.user] = nil }
+        for person in gone { set(nil, of: person.address.user) }
         return gone.map { Person(address: $0.address, status: .offline, devices: $0.devices) }
     }
 }

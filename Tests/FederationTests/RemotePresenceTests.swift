@@ -98,6 +98,29 @@ private let whole = PresencePage.Kind.snapshot(isFirst: true, isLast: true)
         #expect(throws: Refusal.self) { try crowd(10_000..<10_001) }
     }
 
+    /// Few people can have as many keys as all of the largest school.
+    @Test func keysAreBoundedByWhatTheyTake() throws {
+        var presence = RemotePresence(server: north)
+        _ = try presence.receive(page(1, whole, []))
+        let perPerson = DeviceKey.devicesPerAccountMax
+        var version: Int64 = 1
+        func say(_ number: Int, keys count: Int) throws(Refusal) {
+            version += 1
+            let numbers = (0..<count).map { number * perPerson + $0 }
+            let keys = numbers.map { deviceKey($0, bytes: DeviceKey.keyBytesMax) }
+            _ = try presence.receive(page(version, .delta, [person("user\(number)@north", devices: numbers)], keys))
+        }
+        let fitting = RemotePresence.keyBytesMax / ((DeviceKey.keyBytesMax + 256) * perPerson)
+        for number in 0..<fitting { try say(number, keys: perPerson) }
+        // Whoever goes, or has fewer devices now, makes room.
+        for number in 0..<10 { try say(number, keys: 0) }
+        for number in fitting..<(fitting + 10) { try say(number, keys: perPerson) }
+        do throws(Refusal) {
+            try say(fitting + 10, keys: perPerson)
+            Issue.record("accepted")
+        } catch { #expect(error.code == .tooManyDevices) }
+    }
+
     @Test func aPageIsBounded() {
         var presence = RemotePresence(server: north)
         let crowd = (0...PresencePage.peopleMax).map { person("user\($0)@north") }
