@@ -194,6 +194,32 @@ import Wire
         #expect(statuses(harness.takeAll(alice)) == ["bob offline"])
     }
 
+    @Test("a crowd whose server goes is told in lines that clients read")
+    func crowd() throws {
+        var harness = try HubHarness()
+        let alice = try harness.join("alice")
+        let link = try harness.linkToPeer()
+        let people = try (0..<2500).map { number in
+            Person(address: try Address(parsing: "user\(number)@s2"), status: .online, devices: [])
+        }
+        for (index, start) in stride(from: 0, to: people.count, by: PresencePage.peopleMax).enumerated() {
+            let end = min(start + PresencePage.peopleMax, people.count)
+            let kind = PresencePage.Kind.snapshot(isFirst: start == 0, isLast: end == people.count)
+            let page = PresencePage(
+                version: Int64(index + 1), kind: kind, people: Array(people[start..<end]), keys: [])
+            harness.hear(.presence(page), on: link)
+        }
+        _ = harness.takeAll(alice)
+        harness.handle(.mesh(.closed(link, nil)))
+        var told: [Person] = []
+        for case .presence(let line) in harness.takeAll(alice) {
+            #expect(line.count <= NodeLine.peopleMax)
+            told += line
+        }
+        #expect(told.count == people.count)
+        #expect(told.allSatisfy { $0.status == .unknown })
+    }
+
     @Test("a session with enough under way is not read until some of it is done")
     func backpressure() throws {
         var harness = try HubHarness()

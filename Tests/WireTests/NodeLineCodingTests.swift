@@ -239,4 +239,24 @@ struct NodeLineCodingTests {
         #expect(line.count <= NodeLine.bytesMax)
         #expect(try NodeLine(JSONObject(message: line)) == .welcome(welcome))
     }
+
+    /// What clients cannot read would cut all of them off at once, whenever a server with many people goes.
+    @Test(arguments: [0, 1, 1000, 1001, 2500], [0, 1, 16])
+    func peopleOfAnyNumberFitIntoLines(count: Int, devices: Int) throws {
+        let fingerprint = try Sample().fingerprint
+        let people = try (0..<count).map { number in
+            let name = String(repeating: "x", count: 60) + String(1000 + number)
+            let address = try Address(parsing: "\(name)@\(String(repeating: "y", count: 64))")
+            return Person(
+                address: address, status: .unknown, devices: [Fingerprint](repeating: fingerprint, count: devices))
+        }
+        let lines = Person.lines(people)
+        #expect(lines.flatMap(\.self) == people)
+        #expect(!lines.contains([]))
+        for line in lines {
+            let encoded = NodeLine.presence(line).encoded()
+            #expect(encoded.count <= NodeLine.bytesMax)
+            #expect(try NodeLine(JSONObject(message: encoded)) == .presence(line))
+        }
+    }
 }

@@ -52,7 +52,7 @@ extension Hub {
             ask(
                 .refusals(peer: peer, after: after),
                 for: .refusals(peer, epoch, after: after, through: through, countMax: countMax))
-        case .people(let people): sendToAll(.presence(people))
+        case .people(let people): for line in Person.lines(people) { sendToAll(.presence(line)) }
         case .findKeys(let link, let ref, let user):
             answerKeys(link, ref, user, at: now, wall: wall, using: &random)
         case .keysFound(let token, let address, let keys, let refusal):

@@ -164,11 +164,10 @@ extension Hub {
         var people = sessionsOfUser.keys.sorted().map(person).filter { $0.status == .online }
         people += mesh.remotePeople.filter { $0.status != .offline }.sorted { $0.address < $1.address }
         // The last line answers the question; those before it are presence like any other.
-        while people.count > NodeLine.peopleMax {
-            actions.append(.send([id], .presence(Array(people.prefix(NodeLine.peopleMax)))))
-            people.removeFirst(NodeLine.peopleMax)
-        }
-        actions.append(.send([id], .people(ref: ref, people)))
+        var lines = Person.lines(people)
+        let last = lines.popLast() ?? []
+        for line in lines { actions.append(.send([id], .presence(line))) }
+        actions.append(.send([id], .people(ref: ref, last)))
     }
 
     // MARK: Keys
