@@ -23,7 +23,14 @@ enum Socket {
     }
 
     /// Messages are short and answered: waiting to fill a segment would only add latency.
-    static func disableDelay(_ descriptor: Int32) { set(descriptor, Int32(IPPROTO_TCP), TCP_NODELAY, 1) }
+    static func disableDelay(_ descriptor: Int32) {
+        set(descriptor, Int32(IPPROTO_TCP), TCP_NODELAY, 1)
+        set(descriptor, Int32(IPPROTO_TCP), TCP_NOTSENT_LOWAT, unsentBytesMax)
+    }
+
+    /// What the system takes beyond what is on its way. Left to itself it takes megabytes for a thin line, where nothing
+    /// that is more urgent can pass them any more.
+    private static let unsentBytesMax: Int32 = 32 << 10
 
     static func localAddress(of descriptor: Int32) -> SocketAddress? {
         var storage = sockaddr_storage()

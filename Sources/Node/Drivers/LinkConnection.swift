@@ -1,3 +1,4 @@
+import Bytes
 import Federation
 import Net
 import WebSocket
@@ -12,11 +13,18 @@ final class LinkConnection: EndpointHandler {
     private unowned let driver: LinkDriver
     /// The mesh has forgotten this link; what still happens on it is nobody's business.
     private var isForgotten = false
+    /// More waits to be sent than should; chunks of files wait here until it has gone, and all else passes them.
+    private var isBackedUp = false
+    private var chunks: [(bytes: [UInt8], since: Instant)] = []
 
     /// The code of every close that carries one of our refusals; those below 4000 belong to others (RFC 6455 §7.4.2).
     static let refusalCode = CloseCode(rawValue: 4000)
     /// RFC 6455 §5.5.1: a control frame has 125 bytes, two of which are the code.
     static let reasonBytesMax = 123
+    /// A peer asks for 16 at a time, and for others when it has waited for too long.
+    private static let chunksMax = 64
+    /// Who asked for a chunk ignores one that comes later (`Requests.Limits.files`).
+    private static let chunkDurationMax: Duration = .seconds(20)
 
     init(_ endpoint: Endpoint, id: LinkID?, driver: LinkDriver) {
         self.endpoint = endpoint
@@ -25,7 +33,16 @@ final class LinkConnection: EndpointHandler {
         endpoint.handler = self
     }
 
-    func send(_ message: LinkMessage) { endpoint.send(text: message.encoded()) }
+    func send(_ message: LinkMessage) {
+        // What is refused takes no room, and is told at once however much somebody asks for.
+        guard case .chunk(_, _, refusal: nil) = message, isBackedUp else { return write(message.encoded()) }
+        guard chunks.count < LinkConnection.chunksMax else { return endpoint.drop(.slowConsumer) }
+        chunks.append((message.encoded(), endpoint.stream.loop.now))
+    }
+
+    private func write(_ text: [UInt8]) {
+        if case .aboveHighWater = endpoint.send(text: text) { isBackedUp = true }
+    }
 
     /// Closes with a reason of the form `code: text`, which the other side reads back.
     func close(_ refusal: Refusal) {
@@ -70,7 +87,15 @@ final class LinkConnection: EndpointHandler {
 
     func endpoint(_ endpoint: Endpoint, ponged payload: [UInt8]) { heard() }
 
-    func endpointDrained(_ endpoint: Endpoint) {}
+    func endpointDrained(_ endpoint: Endpoint) {
+        isBackedUp = false
+        let now = endpoint.stream.loop.now
+        chunks.removeAll { now.since($0.since) >= LinkConnection.chunkDurationMax }
+        while !isBackedUp, let first = chunks.first {
+            chunks.removeFirst()
+            write(first.bytes)
+        }
+    }
 
     func endpointClosed(_ endpoint: Endpoint, _ ending: Ending) {
         driver.closed(self, ending, LinkFault.refusal(for: ending, of: endpoint), isForgotten: isForgotten)

@@ -29,10 +29,10 @@ final class LinkDriver {
         self.node = node
     }
 
-    /// A window of envelopes is 1 MiB at most, a presence page a quarter. The peer has at most 16 questions for chunks
-    /// under way, whose answers are 1 MiB too; one that asks on without reading is a slow consumer.
+    /// A window of envelopes is 1 MiB at most, a presence page a quarter. One that asks on without reading is a slow
+    /// consumer. Above high water there is a chunk of a file already, and the next one waits until this one has nearly gone.
     private static var egressLimits: EgressQueue.Limits {
-        EgressQueue.Limits(bytesMax: 8 << 20, highWaterBytes: 2 << 20, lowWaterBytes: 512 << 10)
+        EgressQueue.Limits(bytesMax: 8 << 20, highWaterBytes: 64 << 10, lowWaterBytes: 16 << 10)
     }
 
     private static var limits: Limits {
