@@ -56,6 +56,15 @@ extension MeshNote {
         default: nil
         }
     }
+
+    /// The same for all notes of one kind that a peer can cause as often as it likes.
+    var inVain: MeshNote? {
+        switch self {
+        case .ignored: self
+        case .itemRefused(let server, _, let code): .itemRefused(server, seq: 0, code)
+        default: nil
+        }
+    }
 }
 
 extension LinkState {

@@ -25,7 +25,7 @@ final class NodeDriver {
     private var isHandling = false
     private var refusalCounts: [Refusal.Code: Int] = [:]
     /// What peers said in vain and the log has told since a link last came up.
-    private var ignoredNotes: Set<MeshNote> = []
+    private var vainNotes: Set<MeshNote> = []
     private var random = SecureGenerator()
     private var isDraining = false
     /// Messages and accounts, and beside them files: a big file keeps no message from the disk.
@@ -171,10 +171,10 @@ final class NodeDriver {
     private func write(_ note: MeshNote) {
         if let code = note.refusedCode { count(code) }
         if case .linkUp(_, let id) = note {
-            ignoredNotes = []
+            vainNotes = []
             links?.proven(id)
         }
-        if case .ignored = note, !ignoredNotes.insert(note).inserted { return }
+        if let vain = note.inVain, !vainNotes.insert(vain).inserted { return }
         log.write(note)
     }
 
