@@ -18,13 +18,16 @@ import tempfile
 import threading
 import time
 import uuid
-from contextlib import closing
+from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import Any, Callable, TypeVar
 
 ROOT = Path(__file__).resolve().parents[2]
 Event = dict[str, Any]
 Found = TypeVar("Found")
+Scenario = TypeVar("Scenario", bound=Callable[..., None])
+# Who dials, who is dialled, and the latter's link port: what stands in the setup of the first for the second.
+Entry = Callable[[str, str, int], Any]
 
 # The longest that anything may take on a loaded machine of two cores; what is green takes a fraction.
 PATIENCE_SECONDS = 45.0
@@ -42,6 +45,20 @@ class Failed(AssertionError):
     """Something that the play claims is not so."""
 
 
+class NotHere(Exception):
+    """The kernel of this machine does not do what the play needs, so that nothing was claimed."""
+
+
+def shows(*rows: str, is_long: bool = False) -> Callable[[Scenario], Scenario]:
+    """Which rows of Docs/testing.md a play shows, such as "fault 7". A long one is played only when it is asked for."""
+    def mark(scenario: Scenario) -> Scenario:
+        setattr(scenario, "rows", rows)
+        setattr(scenario, "is_long", is_long)
+        return scenario
+
+    return mark
+
+
 class PortTaken(Exception):
     """Somebody took a port between our choosing it and the node's listening on it."""
 
@@ -57,6 +74,10 @@ def password_of(user: str) -> str:
 
 def accounts(users: tuple[str, ...]) -> dict[str, str]:
     return {user: password_of(user) for user in users}
+
+
+def plain_entry(dialler: str, acceptor: str, port: int) -> str:
+    return f"127.0.0.1:{port}"
 
 
 def new_id() -> str:
@@ -219,6 +240,9 @@ class Node:
         self.client_port = 0
         self.link_port = 0
         self.fingerprint = ""
+        # Words before those of the program, and variables: where it is to run in a world of its own.
+        self.prefix: list[str | Path] = []
+        self.environment: dict[str, str] = {}
         self.setup_file = self.folder / "setup.json"
         self.write_setup(setup)
 
@@ -231,7 +255,8 @@ class Node:
 
     def launch(self) -> Process:
         """Starts the process without waiting for it."""
-        self.process = self.play.spawn(self.name, self.command("run"), self.folder)
+        command = [*self.prefix, *self.command("run")]
+        self.process = self.play.spawn(self.name, command, self.folder, **self.environment)
         return self.process
 
     def start(self) -> None:
@@ -266,6 +291,32 @@ class Node:
     @property
     def log(self) -> list[str]:
         return self.running().log
+
+    def logged(self, event: str, since: int = 0, **members: Any) -> Event | None:
+        """The first line of the log from place `since` on that tells of this event."""
+        for line in self.log[since:]:
+            told = json.loads(line) if line.startswith("{") else {}
+            if matches(told, event, members):
+                return told
+        return None
+
+    def expect_log(self, event: str, since: int = 0, within: float = PATIENCE_SECONDS, **members: Any) -> Event:
+        process = self.running()
+        return process.wait(lambda: self.logged(event, since, **members), f"the log says {event} {members}", within)
+
+    def peak_kib(self) -> int:
+        """The most memory that the process has had resident (`VmHWM`)."""
+        return self.status_kib("VmHWM")
+
+    def descriptors(self) -> int:
+        return len(os.listdir(f"/proc/{self.running().child.pid}/fd"))
+
+    def status_kib(self, name: str) -> int:
+        status = Path(f"/proc/{self.running().child.pid}/status").read_text()
+        found = re.search(rf"^{name}:\s+(\d+) kB$", status, re.MULTILINE)
+        if found is None:
+            raise Failed(f"the system tells no {name} of {self.name}")
+        return int(found[1])
 
     def database(self) -> Path:
         found = self.folder / "data/node.db"
@@ -412,7 +463,7 @@ def matches(event: Event, kind: str, members: dict[str, Any]) -> bool:
 class Play:
     """One scenario: a folder of its own, and every process that it started; nothing outlives it."""
 
-    def __init__(self, binaries: Path | None = None):
+    def __init__(self, binaries: Path | None = None, seed: int = 1):
         self.binaries = binaries or Path(os.environ.get("POSTROAD_BINARIES", ROOT / ".build/debug"))
         self.folder = Path(tempfile.mkdtemp(prefix="postroad-"))
         self.ports = Ports()
@@ -423,16 +474,25 @@ class Play:
         # In a session of its own a process hears nothing of what is typed on our terminal, and ends with all it started.
         self.is_apart = False
         self.nodes: dict[str, Node] = {}
+        # What a play leaves to chance comes from here, so that it can be played again.
+        self.seed = seed
+        # What a client is made with; a play that keeps books takes another one.
+        self.make_client: Callable[..., Client] = Client
+        # What else ends with the play, before the processes do.
+        self.closing = ExitStack()
 
     def __enter__(self) -> Play:
         return self
 
     def __exit__(self, *_: Any) -> None:
-        for process in self.processes:
-            process.end()
-        for process in self.processes:
-            process.ended()
-        shutil.rmtree(self.folder, ignore_errors=True)
+        try:
+            self.closing.close()
+        finally:
+            for process in self.processes:
+                process.end()
+            for process in self.processes:
+                process.ended()
+            shutil.rmtree(self.folder, ignore_errors=True)
 
     def spawn(self, name: str, command: list[str | Path], home: Path, **environment: str) -> Process:
         log_file = self.log_folder / f"{name}.log" if self.log_folder else None
@@ -465,6 +525,15 @@ class Play:
 
     def pair(self, people: dict[str, tuple[str, ...]] = PEOPLE) -> tuple[Node, Node]:
         """Starts `s1` and `s2`, each with the other's address."""
+        s1, s2 = self.servers(people)
+        return s1, s2
+
+    def servers(
+        self, people: dict[str, tuple[str, ...]], entry: Entry = plain_entry, others: dict[str, Any] | None = None,
+        **members: Any,
+    ) -> list[Node]:
+        """Starts a node for each name; `entry` makes what the setup of each says of each other one, and `others` are
+        entries of servers that are none of these."""
         for _ in range(STARTS_MAX):
             ports = {name: (self.ports.take(), self.ports.take()) for name in people}
             for name, (clients, links) in ports.items():
@@ -473,17 +542,19 @@ class Play:
                     admin=accounts(people[name]),
                     client_address=f"127.0.0.1:{clients}",
                     link_address=f"127.0.0.1:{links}",
-                    mailing_address={peer: f"127.0.0.1:{ports[peer][1]}" for peer in people if peer != name},
+                    mailing_address=(others or {}) | {
+                        peer: entry(name, peer, ports[peer][1]) for peer in people if peer != name},
+                    **members,
                 ))
             try:
                 for name in people:
                     self.nodes[name].start()
-                return self.nodes["s1"], self.nodes["s2"]
+                return [self.nodes[name] for name in people]
             except PortTaken:
                 for name in people:
                     if self.nodes[name].process is not None and self.nodes[name].running().is_running:
                         self.nodes[name].kill()
-        raise Failed(f"no pair of nodes found free ports in {STARTS_MAX} attempts")
+        raise Failed(f"no servers found free ports in {STARTS_MAX} attempts")
 
     def client_command(
         self, address: str, profile: str | None = None, mode: str = "--json"
@@ -495,8 +566,8 @@ class Play:
         password.write_text(password_of(user) + "\n")
         password.chmod(0o600)
         place = f"127.0.0.1:{self.nodes[server].client_port}"
-        program = self.binaries / "postroad"
-        return [program, address, "--server", place, mode, "--password-file", password], home
+        program = [*self.nodes[server].prefix, self.binaries / "postroad"]
+        return [*program, address, "--server", place, mode, "--password-file", password], home
 
     def client(self, address: str, profile: str | None = None) -> Client:
         """Starts a client on the profile of that name (the user's, unless said) and waits until it is connected."""
@@ -506,7 +577,7 @@ class Play:
 
     def unconnected_client(self, address: str, profile: str | None = None) -> Client:
         command, home = self.client_command(address, profile)
-        client = Client(profile or address, command, home, self.changed)
+        client = self.make_client(profile or address, command, home, self.changed)
         self.processes.append(client)
         return client
 

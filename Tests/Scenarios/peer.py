@@ -82,6 +82,8 @@ class Link:
         self.own_hello: Message = {}
         self.node_hello: Message = {}
         self.received: asyncio.Queue[Message | None] = asyncio.Queue()
+        # All that the scenario has taken from there.
+        self.heard: list[Message] = []
         asyncio.run_coroutine_threadsafe(self.listen(), peer.loop)
 
     def send_text(self, text: str) -> None:
@@ -112,6 +114,7 @@ class Link:
         message = self.peer.run(self.received.get())
         if message is None:
             raise Closed(self.socket.close_code, self.socket.close_reason)
+        self.heard.append(message)
         return message
 
     def expect(self, tag: str, **members: Any) -> Message:
@@ -188,10 +191,10 @@ class Link:
 class Peer:
     """A server name with its key, which dials a node or is dialled by it."""
 
-    def __init__(self, name: str, node: str):
+    def __init__(self, name: str, node: str, key: Ed25519PrivateKey | None = None):
         self.name = name
         self.node = node
-        self.take_key(Ed25519PrivateKey.generate())
+        self.take_key(key or Ed25519PrivateKey.generate())
         self.epoch = os.urandom(8).hex()
         # The device keys of its people, by user name.
         self.devices: dict[str, list[Message]] = {}

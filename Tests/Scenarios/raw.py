@@ -96,6 +96,13 @@ class RawClient(Connection):
             require(line["tag"] not in ("refused", "closing"), f"{tag} was expected, came {line}")
         raise Failed(f"{tag} was expected, the connection ended")
 
+    def expect_any(self, tag: str) -> Line:
+        """The next line with that tag, refusals too."""
+        while line := self.next_line():
+            if line["tag"] == tag:
+                return line
+        raise Failed(f"{tag} was expected, the connection ended")
+
     def expect_refusal(self, code: str, **members: Any) -> Line:
         line = self.expect("refused", code=code, **members)
         require(bool(line.get("text")), f"a refusal has a sentence for people: {line}")

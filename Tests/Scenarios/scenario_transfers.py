@@ -3,7 +3,6 @@ from __future__ import annotations
 
 import hashlib
 import random
-import re
 import time
 from pathlib import Path
 
@@ -63,13 +62,6 @@ def spooled(node: Node) -> tuple[int, int]:
     (files,), = node.spool_rows("SELECT count(*) FROM file WHERE state < 2")
     (chunks,), = node.spool_rows("SELECT count(*) FROM chunk")
     return files, chunks
-
-
-def peak_kib(node: Node) -> int:
-    status = Path(f"/proc/{node.running().child.pid}/status").read_text()
-    found = re.search(r"^VmHWM:\s+(\d+) kB$", status, re.MULTILINE)
-    require(found is not None, f"the system tells no peak of {node.name}")
-    return int(found[1]) if found else 0
 
 
 def scenario_a_file_reaches_somebody_who_was_away_through_a_kill_of_their_node(play: Play) -> None:
@@ -174,7 +166,7 @@ def scenario_a_hundred_files_among_twenty_people_with_cuts(play: Play) -> None:
         people[sender].wait(lambda: find_end(people[sender], file_id), "its sender knows the end", within=60)
     expect_empty(nodes["s1"], people["p0@s1"])
     expect_empty(nodes["s2"], people["q0@s2"])
-    peaks = {name: peak_kib(node) for name, node in nodes.items()}
+    peaks = {name: node.peak_kib() for name, node in nodes.items()}
     print(f"  {len(complete)} of {CROWD_FILES} files complete, {len(cuts)} cuts, peak memory of the nodes: "
           + ", ".join(f"{name} {kib // 1024} MiB" for name, kib in peaks.items()), flush=True)
     require(len(complete) == CROWD_FILES, f"ends other than complete: {[end for end in ended.values() if end != 'complete']}")
