@@ -5,13 +5,15 @@ SHELL := /bin/bash
 SWIFT ?= swift
 # Seeds that the simulator plays in `make test` and `make simulate`.
 SEEDS ?= 200
+# How long `make faults` goes on.
+MINUTES ?= 10
 # Processor time for each target of `make fuzz`.
 SECONDS ?= 60
 # The same flags for every debug build, so that testing and checking share their objects.
 strict := -Xswiftc -warnings-as-errors
 swift_folders := Package.swift Sources Tests Fuzz/Targets
 
-.PHONY: help build run demo demo-federation bench test scenarios simulate fuzz short-fuzz conformance check format lint \
+.PHONY: help build run demo demo-federation bench test scenarios faults simulate fuzz short-fuzz conformance check format lint \
 	layers clean packages test-packages conformance-packages debug-build release-build
 
 help: ## show this list
@@ -51,6 +53,9 @@ test: debug-build ## all tests: modules, simulator (SEEDS=200), scenarios
 
 scenarios: debug-build ## the scenario tests alone; ONLY=word picks some
 	Tests/Scenarios/run $(ONLY)
+
+faults: debug-build ## real nodes under faults, again and again with other seeds: make faults MINUTES=10; ROW="fault 7" plays that row
+	Tests/Scenarios/run $(if $(ROW),"$(ROW)",--minutes $(MINUTES))
 
 simulate: debug-build ## the simulator alone, with many seeds: make simulate SEEDS=2000
 	POSTROAD_SEEDS=$(SEEDS) $(SWIFT) test --skip-build $(strict) --filter SimulatorTests

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any, Iterator
 
 from attack import opening
-from harness import Node, Play, new_id, require
+from harness import Node, Play, new_id, require, shows
 from raw import Line, RawClient
 
 
@@ -128,6 +128,7 @@ FIRST_WORDS = [
 ]
 
 
+@shows("security 27")
 def scenario_bad_lines_of_a_session_are_refused(play: Play) -> None:
     with two_who_go_on(play) as node:
         for case in LOGGED_IN:

@@ -9,7 +9,7 @@ from typing import Iterator
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
-from harness import ROOT, Client, Node, Play, new_id, require
+from harness import ROOT, Client, Node, Play, new_id, require, shows
 from peer import Link, Message, Peer, decode_key, transcript
 from raw import Connection
 from sealing import Person
@@ -198,6 +198,7 @@ def scenario_an_unpinned_claim_carries_nothing_and_makes_us_dial(play: Play) -> 
             late.expect_refusal("key-changed")
 
 
+@shows("security 28")
 def scenario_what_a_link_may_not_say_is_refused(play: Play) -> None:
     with Peer("s9", "s1") as peer:
         with neighbours_undisturbed(play, peer, {"key": peer.key_text}) as node:

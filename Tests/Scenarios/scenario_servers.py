@@ -3,7 +3,7 @@ from __future__ import annotations
 
 import time
 
-from harness import Play, require
+from harness import Play, require, shows
 from scenario_line_mode import lines
 
 # Noticing at once, and telling after five seconds; a dead link without a word takes up to twenty more.
@@ -36,6 +36,7 @@ def scenario_people_are_told_which_server_is_away_and_what_waits(play: Play) -> 
     require(len(alice.all("server")) == 2, f"each change is told once: {alice.all('server')}")
 
 
+@shows("security 34")
 def scenario_a_server_that_may_not_know_who_is_here_is_not_told(play: Play) -> None:
     s1, s2 = play.pair()
     require(s1.stop() == 0, "SIGTERM ends a node with 0")

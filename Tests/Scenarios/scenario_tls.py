@@ -10,7 +10,7 @@ import subprocess
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
-from harness import PATIENCE_SECONDS, Client, Node, Play, Process, clean_environment, password_of, require
+from harness import PATIENCE_SECONDS, Client, Node, Play, Process, clean_environment, password_of, require, shows
 from peer import Peer
 from tls import EXPORTER_LABEL, Middle, fingerprint_shown, openssl, self_signed
 
@@ -62,6 +62,7 @@ def scenario_nobody_on_the_way_reads_a_session_or_a_link(play: Play) -> None:
                 require(not middle.saw(words), f"somebody on the way reads {words!r}")
 
 
+@shows("security 32")
 def scenario_somebody_in_the_middle_with_a_certificate_gets_nowhere(play: Play) -> None:
     s1 = play.node("s1", mailing_address={})
     own = self_signed(play.folder, "middle")
@@ -192,6 +193,7 @@ def authority(play: Play, *words: str) -> Process:
     return play.run("postroad-node", "ca", *words)
 
 
+@shows("security 32")
 def scenario_an_own_authority_lets_people_in_by_certificate(play: Play) -> None:
     require(authority(play, "init").child.returncode == 0, "an authority in one command")
     for words in (("server", "s1"), ("client", "alice"), ("client", "bob")):
