@@ -14,6 +14,7 @@ from cryptography.x509.oid import NameOID
 
 from harness import Node, Play, require, shows
 from peer import Closed, Peer
+from scenario_rotation import rotate
 from tls import fingerprint_shown, openssl, self_signed
 from town import Town
 
@@ -104,3 +105,36 @@ def scenario_a_certificate_is_replaced_under_traffic(play: Play) -> None:
     town.burst(2)
     settled = town.settle()
     print(f"  {town.audit()}; a link under the new certificate after {settled:.1f} s", flush=True)
+
+
+@shows("fault 21")
+def scenario_a_server_key_is_rotated_under_traffic(play: Play) -> None:
+    """The link of the old key stays; the next one, and after a kill the clients' next logins, follow the new key, which the old
+    one signed for. Nobody has to trust anything by hand."""
+    town = Town(play)
+    s1, s2 = town.nodes
+    town.burst(2)
+    town.settle()
+    marks = [len(node.log) for node in town.nodes]
+    town.burst(3)
+    old, new = rotate(play, s1)
+    town.burst(3)
+    town.settle()
+    require(old == s1.fingerprint != new, "the key is a new one")
+    for node, mark in zip(town.nodes, marks):
+        require(node.logged("link down", mark) is None, "a new key ended a link")
+    mark = len(s2.log)
+    town.wire().reset()
+    town.burst(2)
+    s2.expect_log("link up", mark, server="s1")
+    linked = town.settle()
+    require(s2.logged("somebody shows another key", mark) is None, "a key that was signed for is no stranger's")
+    since = town["alice"].mark()
+    s1.kill()
+    town.books.require_kept(s1)
+    s1.restart()
+    require(s1.fingerprint == new, "the key lasts")
+    town["alice"].expect("error", since, code="server-key-rotated")
+    town.burst(2)
+    settled = town.settle()
+    print(f"  {town.audit()}; a link under the new key after {linked:.1f} s, settled {settled:.1f} s after the kill", flush=True)
