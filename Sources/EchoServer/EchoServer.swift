@@ -17,6 +17,7 @@ final class EchoServer: EndpointHandler {
     private var listener: Listener?
     private let deflate: DeflateSettings?
     private let policy: OpeningPolicy
+    private let connectionsMax: Int
     /// All connections: an endpoint lives as long as somebody holds it.
     private var endpoints: [ObjectIdentifier: Endpoint] = [:]
     /// Where each of them is, once it was let in.
@@ -25,6 +26,7 @@ final class EchoServer: EndpointHandler {
     init(loop: EventLoop, _ options: Options) throws {
         self.loop = loop
         deflate = options.deflates ? EchoServer.deflate(keepsContext: options.keepsContext) : nil
+        connectionsMax = options.connectionsMax
         policy = EchoServer.policy(options)
         listener = try Listener(
             loop: loop, address: SocketAddress(numeric: "127.0.0.1:\(options.port)"),
@@ -55,7 +57,7 @@ final class EchoServer: EndpointHandler {
 
     func endpoint(_ endpoint: Endpoint, asked request: OpeningRequest) {
         do {
-            guard endpoints.count <= EchoServer.connectionsMax else {
+            guard endpoints.count <= connectionsMax else {
                 return try endpoint.refuse(.serviceUnavailable, reason: "Too many are here. Try again later.")
             }
             try endpoint.accept(subprotocol: try policy.judge(request))
@@ -111,9 +113,6 @@ final class EchoServer: EndpointHandler {
         policy.subprotocols = options.subprotocols
         return policy
     }
-
-    /// What one process can have open by default on most systems.
-    private static let connectionsMax = 1_000
 
     /// Wider than a program needs that knows its peers: the conformance suite sends 16 MiB, 4 MiB in fragments of 64
     /// bytes, and ten pings at once.

@@ -9,6 +9,8 @@ struct Options {
     private(set) var origins: [String] = []
     /// Best first.
     private(set) var subprotocols: [String] = []
+    /// What one process can have open by default on most systems.
+    private(set) var connectionsMax = 1_000
 
     /// nil for anything but the options of the usage text, in any order.
     init?(_ arguments: some Sequence<String>) {
@@ -20,6 +22,9 @@ struct Options {
                 guard let port = rest.popFirst().flatMap({ UInt16($0) }) else { return nil }
                 self.port = port
                 hasPort = true
+            case "--connections":
+                guard let count = rest.popFirst().flatMap({ UInt16($0) }), count > 0 else { return nil }
+                connectionsMax = Int(count)
             case "--deflate": deflates = true
             case "--tls": speaksTLS = true
             case "--no-context-takeover": keepsContext = false

@@ -9,6 +9,7 @@ let usage = """
       /bcast  every message goes to all who are here
       /pub    every message goes to all who are at /bcast
 
+      --connections N        lets in N at once instead of 1,000; each takes a file descriptor
       --tls                  speaks TLS 1.3 beside plain TCP, with a certificate made for this run
       --deflate              compresses messages if the client offers to
       --no-context-takeover  with --deflate: compresses each message by itself
