@@ -13,8 +13,8 @@ SECONDS ?= 60
 strict := -Xswiftc -warnings-as-errors
 swift_folders := Package.swift Sources Tests Fuzz/Targets
 
-.PHONY: help build run demo demo-federation bench test scenarios faults simulate fuzz short-fuzz conformance check format lint \
-	layers clean packages test-packages conformance-packages debug-build release-build
+.PHONY: help build run demo demo-federation bench bench-websocket test scenarios faults simulate fuzz short-fuzz \
+	conformance check format lint layers clean packages test-packages conformance-packages peers debug-build release-build
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -27,6 +27,10 @@ test-packages:
 
 conformance-packages:
 	@Scripts/install-packages --conformance
+
+peers:
+	@Scripts/install-packages --peers
+	@$(MAKE) --no-print-directory -C Benchmarks/peers OUT=$(CURDIR)/.build/peers
 
 debug-build: test-packages
 	$(SWIFT) build --build-tests $(strict)
@@ -47,6 +51,10 @@ demo-federation: release-build ## three servers, a live table of links and count
 
 bench: release-build ## measure real nodes: rates, cost, latency, memory; QUICK=1 is shorter, JSON=FILE keeps records
 	.build/release/postroad-bench $(if $(QUICK),--quick) $(if $(JSON),--json $(JSON)) $(if $(ONLY),--only $(ONLY))
+
+bench-websocket: release-build peers ## measure the WebSocket layer beside other servers; QUICK=1, JSON=FILE, ONLY=word as for bench
+	Benchmarks/websocket $(if $(QUICK),--quick) $(if $(JSON),--json $(JSON)) $(if $(ONLY),--only $(ONLY))
+	$(if $(ONLY),,.build/release/postroad-bench --only websocket-code $(if $(QUICK),--quick))
 
 test: debug-build ## all tests: modules, simulator (SEEDS=200), scenarios
 	POSTROAD_SEEDS=$(SEEDS) Scripts/run-tests $(SWIFT) test --skip-build $(strict)
