@@ -62,7 +62,7 @@ let package = Package(
         program("EchoServer", ["WebSocket", "WebSocketTransport", "Deflate", "Net", "Crypto"]),
         program("EchoClient", ["WebSocket", "WebSocketTransport", "Deflate", "Net"]),
         program("TerminalClient", ["Bytes", "Wire", "ChatClient", "Net"]),
-        program("Benchmarks", ["Bytes", "Wire", "Crypto", "Net", "ChatClient"]),
+        program("Benchmarks", ["Bytes", "Wire", "WebSocket", "Crypto", "Net", "ChatClient"]),
 
         tests("BytesTests", ["Bytes"]),
         tests("WebSocketTests", ["WebSocket", "Deflate", "Bytes"]),

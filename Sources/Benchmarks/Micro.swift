@@ -8,8 +8,10 @@ struct Micro {
     /// Of one figure in one round; short ones are repeated until it is over.
     private let seconds: Double
 
+    init(isQuick: Bool) { seconds = isQuick ? 0.05 : 0.15 }
+
     static func measure(_ workshop: Workshop) throws -> [Reading] {
-        try Micro(seconds: workshop.isQuick ? 0.05 : 0.15).measure(workshop)
+        try Micro(isQuick: workshop.isQuick).measure(workshop)
     }
 
     private func measure(_ workshop: Workshop) throws -> [Reading] {
@@ -63,7 +65,7 @@ struct Micro {
         ]
     }
 
-    private static func valid(_ bytes: [UInt8]) -> Int {
+    static func valid(_ bytes: [UInt8]) -> Int {
         var validator = UTF8Validator()
         let isValid = bytes.withUnsafeBytes { validator.consume($0) }
         return isValid && validator.isComplete ? 1 : 0
@@ -71,7 +73,7 @@ struct Micro {
 
     /// How often `body` runs in a second of this thread's processor time, so that others on the machine count less.
     /// What it returns is added up, and no compiler can leave it out.
-    private func perSecond(_ body: () throws -> Int) rethrows -> Double {
+    func perSecond(_ body: () throws -> Int) rethrows -> Double {
         let begun = Micro.processorSeconds
         var (runs, sum, elapsed) = (0, 0, 0.0)
         while elapsed < seconds {

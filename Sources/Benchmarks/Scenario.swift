@@ -49,6 +49,9 @@ struct Scenario {
                 name: "idle", summary: "200\(isQuick ? "" : " and 2,000") sessions log in and stay silent",
                 measure: { try Idle.measure(counts: isQuick ? [200] : [200, 2000], $0) }),
             Scenario(name: "code", summary: "parts of the code alone, on one thread", measure: Micro.measure),
+            Scenario(
+                name: "websocket-code", summary: "masking, UTF-8 check and frame parsing, on one thread",
+                measure: Micro.measureWebSocket),
         ]
     }
 }
