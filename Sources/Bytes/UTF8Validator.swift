@@ -18,10 +18,30 @@ package struct UTF8Validator: Sendable {
     }
 
     package mutating func consume(_ bytes: UnsafeRawBufferPointer) -> Bool {
+        // ASCII is most of what people and programs write.
+        if state == State.complete, UTF8Validator.isASCII(bytes) { return true }
         state = UTF8Validator.followers.withUnsafeBufferPointer { followers in
             UTF8Validator.state(after: bytes, from: state, followers)
         }
         return state != State.refused
+    }
+
+    private static func isASCII(_ bytes: UnsafeRawBufferPointer) -> Bool {
+        let count = bytes.count
+        var index = 0
+        while count - index >= 32 {
+            let (first, second) = (bytes.word(at: index), bytes.word(at: index + 8))
+            let (third, fourth) = (bytes.word(at: index + 16), bytes.word(at: index + 24))
+            guard (first | second | third | fourth) & UTF8Validator.topBits == 0 else { return false }
+            index += 32
+        }
+        while count - index >= 8 {
+            guard bytes.word(at: index) & UTF8Validator.topBits == 0 else { return false }
+            index += 8
+        }
+        // The last word overlaps the one before, if there is one.
+        if index < count, count >= 8 { return bytes.word(at: count - 8) & UTF8Validator.topBits == 0 }
+        return bytes[index...].allSatisfy { $0 < 0x80 }
     }
 
     private static func state(
@@ -30,10 +50,7 @@ package struct UTF8Validator: Sendable {
         var state = start
         var index = 0
         while bytes.count - index >= blockBytes {
-            let low = bytes.loadUnaligned(fromByteOffset: index, as: UInt64.self)
-            let high = bytes.loadUnaligned(fromByteOffset: index + 8, as: UInt64.self)
-            // ASCII is most of what people and programs write.
-            if state != State.complete || (low | high) & 0x8080_8080_8080_8080 != 0 {
+            if state != State.complete || (bytes.word(at: index) | bytes.word(at: index + 8)) & topBits != 0 {
                 for offset in 0..<blockBytes { state = followers[Int(bytes[index + offset])] &>> (state & 63) }
                 if state & 63 == State.refused { return State.refused }
                 state &= 63
@@ -47,6 +64,8 @@ package struct UTF8Validator: Sendable {
         return state & 63
     }
 
+    /// Those of a word's eight bytes; ASCII has none of them set.
+    private static let topBits: UInt64 = 0x8080_8080_8080_8080
     private static let blockBytes = 16
 
     /// The shifts that stand for the states. Six bits hold any of them.
@@ -92,4 +111,8 @@ package struct UTF8Validator: Sendable {
         default: State.refused
         }
     }
+}
+
+extension UnsafeRawBufferPointer {
+    fileprivate func word(at offset: Int) -> UInt64 { loadUnaligned(fromByteOffset: offset, as: UInt64.self) }
 }
