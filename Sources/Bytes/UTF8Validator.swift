@@ -11,6 +11,13 @@ package struct UTF8Validator: Sendable {
     /// True where the text may end here: no character is half done.
     package var isComplete: Bool { state == State.complete }
 
+    /// True if `bytes` are UTF-8 as they are, with no character half done.
+    package static func isValid(_ bytes: UnsafeRawBufferPointer) -> Bool {
+        if isASCII(bytes) { return true }
+        var validator = UTF8Validator()
+        return validator.consume(bytes) && validator.isComplete
+    }
+
     /// Feeds the next piece. Returns false if no continuation could make the text valid, then and ever after.
     package mutating func consume(_ bytes: some Sequence<UInt8>) -> Bool {
         let done = bytes.withContiguousStorageIfAvailable { consume(UnsafeRawBufferPointer($0)) }
@@ -27,21 +34,24 @@ package struct UTF8Validator: Sendable {
     }
 
     private static func isASCII(_ bytes: UnsafeRawBufferPointer) -> Bool {
-        let count = bytes.count
-        var index = 0
-        while count - index >= 32 {
-            let (first, second) = (bytes.word(at: index), bytes.word(at: index + 8))
-            let (third, fourth) = (bytes.word(at: index + 16), bytes.word(at: index + 24))
-            guard (first | second | third | fourth) & UTF8Validator.topBits == 0 else { return false }
-            index += 32
+        guard var place = bytes.baseAddress else { return true }
+        let end = place + bytes.count
+        while end - place >= 32 {
+            let first = place.loadUnaligned(as: SIMD2<UInt64>.self)
+            let second = place.loadUnaligned(fromByteOffset: 16, as: SIMD2<UInt64>.self)
+            let both = first | second
+            guard (both[0] | both[1]) & topBits == 0 else { return false }
+            place += 32
         }
-        while count - index >= 8 {
-            guard bytes.word(at: index) & UTF8Validator.topBits == 0 else { return false }
-            index += 8
+        while end - place >= 8 {
+            guard place.loadUnaligned(as: UInt64.self) & topBits == 0 else { return false }
+            place += 8
         }
-        // The last word overlaps the one before, if there is one.
-        if index < count, count >= 8 { return bytes.word(at: count - 8) & UTF8Validator.topBits == 0 }
-        return bytes[index...].allSatisfy { $0 < 0x80 }
+        while place < end {
+            guard place.load(as: UInt8.self) < 0x80 else { return false }
+            place += 1
+        }
+        return true
     }
 
     private static func state(
