@@ -2,6 +2,7 @@
    feature macros here: they would make this header disagree with the Glibc module. */
 #pragma once
 #include <errno.h>
+#include <malloc.h>
 #include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -50,8 +51,16 @@ static inline int linux_accept(int listener, struct sockaddr *address, socklen_t
 }
 /* sendmsg and not writev, because only it can be told not to raise SIGPIPE. */
 static inline ssize_t linux_send_vectors(int descriptor, struct iovec *vectors, size_t count) {
+  if (count == 1) return send(descriptor, vectors->iov_base, vectors->iov_len, MSG_NOSIGNAL | MSG_DONTWAIT);
   struct msghdr message = {0};
   message.msg_iov = vectors;
   message.msg_iovlen = count;
   return sendmsg(descriptor, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
+}
+
+/* Freed memory at the end of the heap goes back to the system only beyond `bytes`, and blocks of less than half of that
+   come from the heap. The C library sets the same by itself once a block of that half has been freed. */
+static inline void linux_keep_freed_memory(int32_t bytes) {
+  mallopt(M_TRIM_THRESHOLD, bytes);
+  mallopt(M_MMAP_THRESHOLD, bytes / 2);
 }

@@ -14,13 +14,14 @@ package enum Admission: Equatable, Sendable {
 /// Bytes waiting for one reader. Never blocks, never reorders, never holds more than `bytesMax`. Chunks are shared by
 /// reference, so that one encoded message may wait in many queues.
 package struct EgressQueue {
-    package struct Limits: Sendable {
+    /// An object, for ten thousand queues share one.
+    package final class Limits: Sendable {
         /// A reader who is 1 MiB behind will not catch up by itself. Must exceed the longest single chunk.
-        package var bytesMax: Int
+        package let bytesMax: Int
         /// Producers of bulk pause above this...
-        package var highWaterBytes: Int
+        package let highWaterBytes: Int
         /// ...and go on below this.
-        package var lowWaterBytes: Int
+        package let lowWaterBytes: Int
 
         package init(bytesMax: Int = 1 << 20, highWaterBytes: Int = 256 << 10, lowWaterBytes: Int = 64 << 10) {
             self.bytesMax = bytesMax
@@ -30,15 +31,17 @@ package struct EgressQueue {
     }
 
     private let limits: Limits
-    /// Pieces before `first` are sent; of that one, `firstOffset` bytes.
+    /// The first piece, of which `frontOffset` bytes are sent. Mostly the only one, and then nothing else is allocated.
+    private var front: [UInt8] = []
+    private var frontOffset = 0
+    /// The pieces behind `front` begin at `next`; those before it are done with.
     private var pieces: [[UInt8]] = []
-    private var first = 0
-    private var firstOffset = 0
-    /// The last piece was made here and may grow.
-    private var lastIsTail = false
+    private var next = 0
 
     /// Bytes waiting.
     package private(set) var byteCount = 0
+    /// The last piece was made here and may grow.
+    private var lastIsTail = false
     /// True from rising above high water until falling below low water.
     package private(set) var isBackedUp = false
 
@@ -49,14 +52,16 @@ package struct EgressQueue {
     package mutating func append(_ chunk: [UInt8]) -> Admission {
         guard chunk.count <= limits.bytesMax - byteCount else { return .overflow }
         guard !chunk.isEmpty else { return isBackedUp ? .aboveHighWater : .queued }
-        byteCount += chunk.count
-        // Copying a short chunk is cheaper than a reference to it plus one more vector for the kernel to walk.
-        if chunk.count <= EgressQueue.copiedBytesMax, first < pieces.count {
+        if byteCount == 0 {
+            front = chunk
+        } else if chunk.count <= EgressQueue.copiedBytesMax {
+            // Copying a short chunk is cheaper than a reference to it plus one more vector for the kernel to walk.
             appendToTail(chunk)
         } else {
             pieces.append(chunk)
             lastIsTail = false
         }
+        byteCount += chunk.count
         if byteCount > limits.highWaterBytes { isBackedUp = true }
         return isBackedUp ? .aboveHighWater : .queued
     }
@@ -75,12 +80,15 @@ package struct EgressQueue {
     }
 
     /// Offers the front of the queue as vectors, which are valid inside `body` only. Does not change the queue: say
-    /// afterwards what was `consumed`. `body` is not called if nothing waits.
-    package func withVectors<Result>(_ body: (UnsafeMutableBufferPointer<iovec>) -> Result) -> Result? {
-        let count = min(pieces.count - first, EgressQueue.vectorsMax)
-        guard count > 0 else { return nil }
+    /// afterwards what was `consumed`. `body` is not called if nothing waits. It is mutating so that nothing is copied.
+    package mutating func withVectors<Result>(_ body: (UnsafeMutableBufferPointer<iovec>) -> Result) -> Result? {
+        guard byteCount > 0 else { return nil }
+        let count = min(1 + pieces.count - next, EgressQueue.vectorsMax)
         return withUnsafeTemporaryAllocation(of: iovec.self, capacity: count) { vectors in
-            fill(vectors, from: 0, body)
+            front.withUnsafeBytes { bytes in
+                EgressQueue.fill(vectors, 0, with: UnsafeRawBufferPointer(rebasing: bytes[frontOffset...]))
+                return fill(vectors, from: 1, body)
+            }
         }
     }
 
@@ -90,12 +98,17 @@ package struct EgressQueue {
         _ body: (UnsafeMutableBufferPointer<iovec>) -> Result
     ) -> Result {
         guard index < vectors.count else { return body(vectors) }
-        return pieces[first + index].withUnsafeBytes { bytes in
-            let skipped = index == 0 ? firstOffset : 0
-            let base = bytes.baseAddress.map { UnsafeMutableRawPointer(mutating: $0 + skipped) }
-            vectors.initializeElement(at: index, to: iovec(iov_base: base, iov_len: bytes.count - skipped))
+        return pieces[next + index - 1].withUnsafeBytes { bytes in
+            EgressQueue.fill(vectors, index, with: bytes)
             return fill(vectors, from: index + 1, body)
         }
+    }
+
+    private static func fill(
+        _ vectors: UnsafeMutableBufferPointer<iovec>, _ index: Int, with bytes: UnsafeRawBufferPointer
+    ) {
+        let base = UnsafeMutableRawPointer(mutating: bytes.baseAddress)
+        vectors.initializeElement(at: index, to: iovec(iov_base: base, iov_len: bytes.count))
     }
 
     /// Forgets the first `length` bytes, which were sent. Returns true if this ended a backlog: the queue had been
@@ -104,36 +117,36 @@ package struct EgressQueue {
         var rest = min(length, byteCount)
         byteCount -= rest
         while rest > 0 {
-            let left = pieces[first].count - firstOffset
+            let left = front.count - frontOffset
             guard rest >= left else {
-                firstOffset += rest
+                frontOffset += rest
                 break
             }
             rest -= left
-            pieces[first] = []
-            first += 1
-            firstOffset = 0
+            frontOffset = 0
+            advance()
         }
-        reclaim()
         guard isBackedUp, byteCount < limits.lowWaterBytes || byteCount == 0 else { return false }
         isBackedUp = false
         return true
     }
 
-    package mutating func removeAll() {
-        pieces = []
-        (first, firstOffset, byteCount, lastIsTail, isBackedUp) = (0, 0, 0, false, false)
-    }
-
-    private mutating func reclaim() {
-        if first == pieces.count {
-            pieces.removeAll(keepingCapacity: pieces.capacity <= EgressQueue.keptPieces)
-            (first, lastIsTail) = (0, false)
-        } else if first > EgressQueue.keptPieces, first > pieces.count / 2 {
-            pieces.removeFirst(first)
-            first = 0
+    private mutating func advance() {
+        front = []
+        guard next < pieces.count else { return }
+        swap(&front, &pieces[next])
+        next += 1
+        if next == pieces.count {
+            // What became the front is closed, though it was the tail.
+            pieces = []
+            (next, lastIsTail) = (0, false)
+        } else if next > EgressQueue.deadPiecesKept, next > pieces.count / 2 {
+            pieces.removeFirst(next)
+            next = 0
         }
     }
+
+    package mutating func removeAll() { self = EgressQueue(limits: limits) }
 
     /// Up to here copying beats sharing, by about 50 ns a chunk (measured); beyond, the system's cost is the same and
     /// shared memory is worth more.
@@ -143,6 +156,6 @@ package struct EgressQueue {
     private static let tailBytesMin = 512
     /// Vectors in one call; a queue with more sends the rest in the next turn, after others had theirs.
     private static let vectorsMax = 64
-    /// An empty queue keeps room for this many pieces, so that idle connections are small.
-    private static let keptPieces = 16
+    /// Moving the rest to the front for fewer is not worth the call.
+    private static let deadPiecesKept = 16
 }

@@ -1,4 +1,5 @@
 package import Bytes
+import CLinux
 import Glibc
 
 /// One thread that waits for many descriptors and calls their owners. It is made on its thread and, not being Sendable,
@@ -27,6 +28,8 @@ package final class EventLoop {
     private var timers = TimerHeap<() -> Void>()
     private var deferred: [() -> Void] = []
     private var unflushed: [Stream] = []
+    /// Of the turn before; kept for its memory.
+    private var flushed: [Stream] = []
     private var unreported: [Stream] = []
     private var isStopping = false
 
@@ -39,6 +42,7 @@ package final class EventLoop {
     static func run<Failure>(
         on descriptors: LoopDescriptors, _ setUp: (EventLoop) throws(Failure) -> Void
     ) throws(Failure) {
+        linux_keep_freed_memory(EventLoop.keptBytesMax)
         let loop = EventLoop(descriptors)
         defer { loop.end() }
         try setUp(loop)
@@ -107,9 +111,9 @@ package final class EventLoop {
         let bodies = deferred
         deferred = []
         for body in bodies { body() }
-        let streams = unflushed
-        unflushed = []
-        for stream in streams { stream.flush() }
+        swap(&unflushed, &flushed)
+        for stream in flushed { stream.flush() }
+        flushed.removeAll(keepingCapacity: true)
     }
 
     private func reportClosed() {
@@ -134,14 +138,19 @@ package final class EventLoop {
         // What a handler began in its last call ends unheard.
         for source in poller.sources { source.loopEnded() }
         inboxes = []
-        timers.removeAll()
+        // What a timer alone kept alive goes with it, and may cancel another.
+        var ended = TimerHeap<() -> Void>()
+        swap(&timers, &ended)
         deferred = []
         unflushed = []
         unreported = []
     }
 
-    /// Of one read. Holds most messages whole, and stays in a core's cache.
-    private static let receiveBytes = 64 << 10
+    /// Freed memory that the process keeps at least. Every turn frees what it sent; given back to the system, as much
+    /// would be asked for again in the next turn, and each page of it cleared.
+    private static let keptBytesMax: Int32 = 8 << 20
+    /// Of one read. Holds most messages whole, saves long ones system calls, and stays in a core's cache.
+    private static let receiveBytes = 256 << 10
     /// RFC 8446 §5.1: a record carries no more, and one is decrypted at a time.
     private static let plaintextBytes = 16 << 10
 }

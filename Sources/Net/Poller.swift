@@ -50,10 +50,10 @@ final class Poller {
         _ = control(EPOLL_CTL_MOD, descriptor, readiness)
     }
 
-    /// Call before closing the descriptor, also if adding it failed; events of it that are still in the batch are dropped.
+    /// Call before closing the descriptor, which ends the watching, also if adding it failed; events of it that are
+    /// still in the batch are dropped.
     func remove(_ descriptor: Int32) {
         guard slots.indices.contains(Int(descriptor)) else { return }
-        _ = control(EPOLL_CTL_DEL, descriptor, [])
         slots[Int(descriptor)].source = nil
         slots[Int(descriptor)].generation &+= 1
     }

@@ -5,7 +5,7 @@ import Glibc
 enum Security {
     case plain
     /// Accepted where TLS is offered and nothing has arrived yet, or dialled and not connected yet.
-    case undecided(TLSContext, serverName: String?)
+    indirect case undecided(TLSContext, serverName: String?)
     case tls(TLSLayer)
 
     /// Nothing can be sent any more.
@@ -37,7 +37,7 @@ final class TLSLayer {
     }
 
     /// Encrypts from the queue as much as a stream sends at once. Returns how much was taken, nil if TLS is broken.
-    func encrypt(from egress: EgressQueue) -> Int? {
+    func encrypt(from egress: inout EgressQueue) -> Int? {
         var taken = 0
         let isSound =
             egress.withVectors { vectors in
@@ -185,7 +185,7 @@ extension Stream {
     func send(through layer: TLSLayer) -> Bool {
         var isDrained = false
         if layer.encryptedByteCount == 0, layer.engine.isHandshakeDone, !egress.isEmpty {
-            guard let taken = layer.encrypt(from: egress) else {
+            guard let taken = layer.encrypt(from: &egress) else {
                 close(.tls(TLSFault(.failed, "what was to be sent could not be encrypted")))
                 return false
             }

@@ -3,6 +3,9 @@ package import Bytes
 /// Names one scheduled timer. Never reused, so cancelling one that fired is harmless.
 package struct TimerID: Hashable, Sendable {
     let number: UInt64
+
+    /// Names no timer, so cancelling it is harmless, too. Takes half the room of an optional.
+    package static let none = TimerID(number: 0)
 }
 
 /// Timers by deadline; those of one deadline in the order they were scheduled. Pure: time is an argument.
@@ -41,7 +44,7 @@ package struct TimerHeap<Body> {
     /// Returns false if it had fired or was cancelled already.
     @discardableResult
     package mutating func cancel(_ id: TimerID) -> Bool {
-        guard bodies.removeValue(forKey: id) != nil else { return false }
+        guard id != .none, bodies.removeValue(forKey: id) != nil else { return false }
         if entries.count > 2 * bodies.count + TimerHeap.deadEntriesKept { dropDeadEntries() }
         return true
     }
@@ -57,11 +60,6 @@ package struct TimerHeap<Body> {
             if let body = bodies.removeValue(forKey: first.id) { return body }
         }
         return nil
-    }
-
-    package mutating func removeAll() {
-        entries.removeAll()
-        bodies.removeAll()
     }
 
     private mutating func removeFirst() {

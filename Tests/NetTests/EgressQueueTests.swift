@@ -4,7 +4,7 @@ import Testing
 
 extension EgressQueue {
     /// What the queue offers now.
-    fileprivate func offered() -> [UInt8] {
+    fileprivate mutating func offered() -> [UInt8] {
         withVectors { vectors in vectors.flatMap { UnsafeRawBufferPointer(start: $0.iov_base, count: $0.iov_len) } }
             ?? []
     }

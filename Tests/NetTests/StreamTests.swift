@@ -199,6 +199,30 @@ import Testing
         #expect(good.received.count == sent)
     }
 
+    /// Short answers wait for the end of the turn, so that others may add to them.
+    @Test(arguments: [1, 4_095, 4_096, 20_000])
+    func longAnswersLeaveAtOnce(count: Int) throws {
+        var waiting: Int?
+        let client = Recorder()
+        try withLoop { loop in
+            let server = try Server(loop) { recorder in
+                recorder.onReceived = { stream, _ in
+                    stream.write([UInt8](repeating: 1, count: count))
+                    loop.afterThisTurn { waiting = stream.egressByteCount }
+                }
+            }
+            let stream = Stream.connect(loop: loop, to: [server.address], timeout: .seconds(5))
+            stream.handler = client
+            client.onOpened = { stream in
+                _ = server
+                stream.write([1])
+            }
+            client.onReceived = { _, _ in if client.received.count == count { loop.stop() } }
+        }
+        #expect(waiting == (count < 4_096 ? count : 0))
+        #expect(client.received == [UInt8](repeating: 1, count: count))
+    }
+
     @Test func aboveHighWaterIsFollowedByDrainedOnce() throws {
         let peer = RawSocket(receiveBufferBytes: 4_096)
         defer { peer.close() }
