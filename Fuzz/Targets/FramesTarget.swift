@@ -87,8 +87,7 @@ private struct Decoding {
     let isBetweenFrames: Bool
 
     init(of stream: [UInt8], _ side: Side, _ mayCompress: Bool, _ chunking: Chunking) {
-        var decoder = FrameDecoder(side: side)
-        decoder.allowsCompression = mayCompress
+        var decoder = FrameDecoder(side: side, allowsCompression: mayCompress)
         var (chunking, frames, unfinished, fault) = (chunking, [Frame](), Frame?.none, PeerFault?.none)
         chunking.feed(stream) { piece in
             guard fault == nil else { return }
@@ -105,26 +104,25 @@ private struct Decoding {
         _ unfinished: inout Frame?
     ) throws(PeerFault) {
         var position = 0
-        while true {
-            let before = position
-            switch try decoder.next(in: bytes, from: &position) {
-            case .needsMore:
-                hold(position == bytes.count, "more is wanted although \(bytes.count - position) bytes are left")
-                return
-            case .header(let header):
+        var before = position
+        while let piece = try decoder.next(in: bytes, from: &position) {
+            if piece.beginsFrame {
                 hold(unfinished == nil, "a frame begins inside another")
-                unfinished = Frame(header: header, payload: [])
-            case .payload(let piece, let header, let offset, let endsFrame):
-                guard var frame = unfinished, frame.header == header else { broken("payload without a frame") }
-                hold(offset == frame.payload.count, "payload out of place")
-                hold(position == before + piece.count && position <= bytes.count, "the position is wrong")
-                var unmasked = Array(piece)
-                unmasked.withUnsafeMutableBytes { header.maskingKey?.apply(to: $0, offset: offset) }
-                frame.payload += unmasked
-                hold(endsFrame == (frame.payload.count == header.payloadBytes), "the frame's end is wrong")
-                unfinished = endsFrame ? nil : frame
-                if endsFrame { frames.append(frame) }
+                unfinished = Frame(header: piece.frame, payload: [])
             }
+            guard var frame = unfinished, frame.header == piece.frame else { broken("payload without a frame") }
+            hold(piece.offset == frame.payload.count, "payload out of place")
+            let headerBytes = position - before - piece.bytes.count
+            hold(piece.beginsFrame ? headerBytes > 0 : headerBytes == 0, "the position is wrong")
+            hold(position <= bytes.count, "more was used than there is")
+            var unmasked = Array(piece.bytes)
+            unmasked.withUnsafeMutableBytes { piece.frame.maskingKey?.apply(to: $0, offset: piece.offset) }
+            frame.payload += unmasked
+            hold(piece.endsFrame == (frame.payload.count == frame.header.payloadBytes), "the frame's end is wrong")
+            unfinished = piece.endsFrame ? nil : frame
+            if piece.endsFrame { frames.append(frame) }
+            before = position
         }
+        hold(position == bytes.count, "more is wanted although \(bytes.count - position) bytes are left")
     }
 }

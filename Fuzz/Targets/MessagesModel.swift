@@ -36,7 +36,9 @@ struct MessagesModel {
     /// The most that the connection may hold of what it received and of what waits to be written.
     var heldBytesMax: Int {
         let written = output.reduce(0) { $0 + ($1.payload?.count ?? 125) + 14 }
-        return 2 * (min(limits.messageBytesMax, bytesReceived) + written + 125 * unansweredPings.count)
+        // Room grows fourfold at most, and for what is announced it is sixteen times what has come.
+        return min(limits.messageBytesMax, 16 * bytesReceived)
+            + 4 * (min(limits.messageBytesMax, bytesReceived) + written + 125 * unansweredPings.count)
     }
 
     mutating func receive(_ bytes: UnsafeRawBufferPointer) {

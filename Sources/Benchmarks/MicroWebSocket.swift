@@ -74,13 +74,8 @@ extension Micro {
         return bytes.withUnsafeBytes { bytes in
             var (position, count) = (0, 0)
             do throws(PeerFault) {
-                while true {
-                    switch try decoder.next(in: bytes, from: &position) {
-                    case .needsMore: return count
-                    case .header: break
-                    case .payload(_, _, _, let endsFrame): if endsFrame { count += 1 }
-                    }
-                }
+                while let piece = try decoder.next(in: bytes, from: &position) { if piece.endsFrame { count += 1 } }
+                return count
             } catch {
                 return 0
             }

@@ -13,15 +13,21 @@ final class EchoServer: EndpointHandler {
         case publish = "/pub"
     }
 
+    private struct Client {
+        let endpoint: Endpoint
+        /// Where it is, once it was let in.
+        var path: Path?
+    }
+
     private let loop: EventLoop
     private var listener: Listener?
     private let deflate: DeflateSettings?
     private let policy: OpeningPolicy
     private let connectionsMax: Int
-    /// All connections: an endpoint lives as long as somebody holds it.
-    private var endpoints: [ObjectIdentifier: Endpoint] = [:]
-    /// Where each of them is, once it was let in.
-    private var paths: [ObjectIdentifier: Path] = [:]
+    /// All connections: an endpoint lives as long as somebody holds it. Each endpoint knows its place here.
+    private var clients: [Client] = []
+    /// What goes to all at `/bcast` when this turn ends.
+    private var news: EncodedFrame?
 
     init(loop: EventLoop, _ options: Options) throws {
         self.loop = loop
@@ -41,27 +47,28 @@ final class EchoServer: EndpointHandler {
     func stop() {
         listener?.close()
         listener = nil
-        for endpoint in endpoints.values { endpoint.close(.goingAway) }
+        for client in clients { client.endpoint.close(.goingAway) }
         stopWhenEmpty()
     }
 
-    private func stopWhenEmpty() { if listener == nil, endpoints.isEmpty { loop.stop() } }
+    private func stopWhenEmpty() { if listener == nil, clients.isEmpty { loop.stop() } }
 
     private func accept(_ stream: Stream) {
         let endpoint = Endpoint(accepted: stream, limits: EchoServer.limits, deflate: deflate)
         endpoint.handler = self
-        endpoints[ObjectIdentifier(endpoint)] = endpoint
+        endpoint.place = clients.count
+        clients.append(Client(endpoint: endpoint))
     }
 
     // MARK: What the endpoints tell
 
     func endpoint(_ endpoint: Endpoint, asked request: OpeningRequest) {
         do {
-            guard endpoints.count <= connectionsMax else {
+            guard clients.count <= connectionsMax else {
                 return try endpoint.refuse(.serviceUnavailable, reason: "Too many are here. Try again later.")
             }
             try endpoint.accept(subprotocol: try policy.judge(request))
-            paths[ObjectIdentifier(endpoint)] = Path(rawValue: String(request.path.prefix { $0 != "?" }))
+            clients[endpoint.place].path = Path(rawValue: String(request.path.prefix { $0 != "?" }))
         } catch let fault as OpeningFault {
             try? endpoint.refuse(fault.status ?? .badRequest, reason: fault.reason)
         } catch {
@@ -70,10 +77,10 @@ final class EchoServer: EndpointHandler {
     }
 
     func endpoint(_ endpoint: Endpoint, received message: Message) {
-        switch paths[ObjectIdentifier(endpoint)] {
+        switch clients[endpoint.place].path {
         case .echo:
             // Who sends faster than it reads is not read for a while.
-            if endpoint.send(message) == .aboveHighWater { endpoint.stream.pauseReading() }
+            if case .aboveHighWater = endpoint.send(message) { endpoint.stream.pauseReading() }
         case .broadcast, .publish: broadcast(message)
         case nil: break
         }
@@ -81,15 +88,31 @@ final class EchoServer: EndpointHandler {
 
     func endpointDrained(_ endpoint: Endpoint) { endpoint.stream.resumeReading() }
 
-    /// Encoded once, however many read it; one who reads too slowly is cut off by its own egress queue.
+    /// Encoded once, however many read it, and what comes in one turn of the loop leaves together.
     private func broadcast(_ message: Message) {
-        guard let frame = try? EncodedFrame(message) else { return }
-        for (id, path) in paths where path == .broadcast { endpoints[id]?.send(frame) }
+        if news == nil {
+            news = EncodedFrame()
+            loop.afterThisTurn { [self] in sendNews() }
+        }
+        // It cannot fail: a text that we received is UTF-8.
+        try? news?.append(message)
+        if let news, news.bytes.count > EchoServer.newsBytesMax { sendNews() }
+    }
+
+    /// One who reads too slowly is cut off by its own egress queue.
+    private func sendNews() {
+        guard let frame = news else { return }
+        news = nil
+        for client in clients where client.path == .broadcast { client.endpoint.send(frame) }
     }
 
     func endpointClosed(_ endpoint: Endpoint, _ ending: Ending) {
-        endpoints[ObjectIdentifier(endpoint)] = nil
-        paths[ObjectIdentifier(endpoint)] = nil
+        // The last one takes its place.
+        let last = clients.removeLast()
+        if last.endpoint !== endpoint {
+            last.endpoint.place = endpoint.place
+            clients[endpoint.place] = last
+        }
         stopWhenEmpty()
     }
 
@@ -123,6 +146,9 @@ final class EchoServer: EndpointHandler {
         limits.pendingPongsMax = 16
         return limits
     }
+
+    /// More does not wait for the end of the turn.
+    private static let newsBytesMax = 64 << 10
 
     /// Room for two of the longest messages.
     private static let egressLimits = EgressQueue.Limits(bytesMax: 33 << 20, highWaterBytes: 1 << 20)

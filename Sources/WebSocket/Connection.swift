@@ -3,39 +3,41 @@
 ///
 /// Do not copy one that compresses: copies would share the state of the compression.
 package struct Connection {
-    package let side: Side
     /// The subprotocol agreed on in the opening handshake, if any.
     package private(set) var subprotocol: String?
     /// How messages may be compressed, if that was agreed on (RFC 7692 §7.1).
     package var compression: DeflateParameters? { deflation?.parameters }
 
-    private enum State {
+    enum State {
         case opening, open
         /// We sent a close frame and wait for the peer's.
         case closeSent
         case closed
     }
-    private var state: State
-    private var output: [UInt8] = []
+
+    // In an order that leaves no gaps: a program has ten thousand of these.
+    var output = Output()
     /// Payloads of pings not answered yet, oldest first.
-    private var unansweredPings: [[UInt8]] = []
-    private var reader: MessageReader
+    var unansweredPings: [[UInt8]] = []
+    /// Gives masking keys; set in clients only.
+    let random: (@Sendable () -> UInt32)?
     /// Set until the connection is open.
     private var opening: Opening?
     /// Set once compression is agreed on.
-    private var deflation: MessageDeflation?
-    /// Gives masking keys; set in clients only.
-    private let random: (@Sendable () -> UInt32)?
-    private var limits: Limits
+    private(set) var deflation: MessageDeflation?
+    private var reader: MessageReader
+    package let side: Side
+    var state: State
+    private let pendingPongsMax: UInt16
 
     init(side: Side, _ opening: Opening, limits: Limits, random: (@Sendable () -> UInt32)?) {
         self.side = side
         self.opening = opening
-        self.limits = limits
+        pendingPongsMax = UInt16(clamping: max(1, limits.pendingPongsMax))
         self.random = random
         state = .opening
         reader = MessageReader(side: side, limits: limits)
-        output = opening.request
+        output.append(opening.request)
     }
 
     /// True while messages, pings and a close may be sent.
@@ -47,11 +49,11 @@ package struct Connection {
     /// True while the peer owes us the rest of a frame or of a message. The driver bounds for how long.
     package var hasUnfinishedMessage: Bool { !isClosed && !reader.isIdle }
 
-    /// Takes everything that is to be written to the transport, in order.
-    package mutating func takeOutput() -> [UInt8] {
+    /// Takes everything that is to be written to the transport, piece by piece and in order. A long payload is a piece of
+    /// its own, the very array that was sent.
+    package mutating func takeOutput(_ write: ([UInt8]) -> Void) {
         answerPings()
-        defer { output = [] }
-        return output
+        output.take(write)
     }
 
     /// Feeds bytes read from the transport: advances `position` and returns the next event, nil once all are used. Act on
@@ -68,6 +70,13 @@ package struct Connection {
             position = bytes.count
             return nil
         }
+    }
+
+    /// Call once `next` has returned nil: lets go of what only the rest of the same read could have used. Returns true
+    /// while the peer owes us the rest of a frame or of a message. The driver bounds for how long.
+    package mutating func endRead() -> Bool {
+        reader.endRead()
+        return hasUnfinishedMessage
     }
 
     /// The peer ended the transport, or it broke. Returns at most one event, and none if the last one was told.
@@ -91,7 +100,7 @@ package struct Connection {
                 return nil
             }
         } catch {
-            output += opening.answer(to: error)
+            output.append(opening.answer(to: error))
             end()
             return .refusedOpening(error)
         }
@@ -105,13 +114,16 @@ package struct Connection {
         opening = nil
         guard let settings, let compression else { return }
         deflation = MessageDeflation(settings, compression, from: side)
-        reader.allowCompression(
-            MessageInflation(settings, compression, to: side, bytesMax: limits.messageBytesMax))
+        reader.allowCompression(settings, compression)
     }
 
     private mutating func nextOfMessages(in bytes: UnsafeRawBufferPointer, from position: inout Int) -> Event? {
         do throws(PeerFault) {
-            return try reader.next(in: bytes, from: &position).map { handle($0) }
+            return switch try reader.next(in: bytes, from: &position) {
+            case .message(let message): .message(message)
+            case .control(let frame): handle(frame)
+            case nil: nil
+            }
         } catch {
             // RFC 6455 §7.1.7: say why, then process nothing more.
             if isOpen { queueClose(CloseFrame(code: error.closeCode, reason: error.reason)) }
@@ -120,16 +132,14 @@ package struct Connection {
         }
     }
 
-    private mutating func handle(_ incoming: Incoming) -> Event {
-        switch incoming {
-        case .message(let message):
-            return .message(message)
+    private mutating func handle(_ frame: ControlFrame) -> Event {
+        switch frame {
         case .ping(let payload):
             // RFC 6455 §5.5.3: the newest pings are enough. Behind a close frame of ours a pong would be dropped unread
             // (§1.4), so there is none.
             if isOpen {
                 unansweredPings.append(payload)
-                if unansweredPings.count > max(1, limits.pendingPongsMax) { unansweredPings.removeFirst() }
+                if unansweredPings.count > pendingPongsMax { unansweredPings.removeFirst() }
             }
             return .ping(payload)
         case .pong(let payload):
@@ -150,7 +160,7 @@ package struct Connection {
             guard request.subprotocols.contains(subprotocol) else { throw .badSubprotocol }
         }
         let compression = opening.deflate?.answer(to: request.extensions)
-        output += ServerHandshake.acceptance(of: request, subprotocol: subprotocol, deflate: compression)
+        output.append(ServerHandshake.acceptance(of: request, subprotocol: subprotocol, deflate: compression))
         open(subprotocol, compression, opening.deflate)
     }
 
@@ -159,75 +169,15 @@ package struct Connection {
     package mutating func refuse(_ status: HTTPStatus, reason: String) throws(Misuse) {
         guard opening?.asked != nil else { throw .noOpeningToAnswer }
         guard (400...599).contains(status.rawValue) else { throw .badRefusalStatus }
-        output += ServerHandshake.refusal(status, reason: reason)
+        output.append(ServerHandshake.refusal(status, reason: reason))
         end()
     }
 
     /// What the peer may send from now on, in place of `Limits.messageBytesMax`: more, once we know who it is.
-    package mutating func limitMessages(to bytesMax: Int) {
-        limits.messageBytesMax = bytesMax
-        reader.limitMessages(to: bytesMax)
-    }
-
-    /// Queues a message as one frame, compressed where that was agreed on and pays. Throws `Misuse.notOpen`, `.textNotUTF8`.
-    package mutating func send(_ message: Message) throws(Misuse) {
-        guard isOpen else { throw .notOpen }
-        try message.checkText()
-        answerPings()
-        if let compressed = deflation?.deflate(message.payload) {
-            queue(message.opcode, compressed, isCompressed: true)
-        } else {
-            queue(message.opcode, message.payload)
-        }
-    }
-
-    /// Server: queues a frame that is shared with other readers. Throws `Misuse.notOpen`, `.sharedFrameFromClient`.
-    package mutating func send(_ frame: EncodedFrame) throws(Misuse) {
-        guard isOpen else { throw .notOpen }
-        guard side == .server else { throw .sharedFrameFromClient }
-        answerPings()
-        output += frame.bytes
-    }
-
-    /// Queues a ping with at most 125 bytes, which the peer's pong repeats. Throws `Misuse.notOpen`,
-    /// `.controlFrameTooLong`.
-    package mutating func send(ping payload: [UInt8]) throws(Misuse) {
-        guard isOpen else { throw .notOpen }
-        guard payload.count <= FrameHeader.controlPayloadBytesMax else { throw .controlFrameTooLong }
-        answerPings()
-        queue(.ping, payload)
-    }
-
-    /// Starts the closing handshake (RFC 6455 §7.1.2). Messages of the peer may still come; `Event.closed` follows when it
-    /// answers. `reason` has at most 123 bytes. Throws `Misuse.notOpen`, `.badCloseCode`, `.controlFrameTooLong`.
-    package mutating func close(_ code: CloseCode, reason: String = "") throws(Misuse) {
-        guard isOpen else { throw .notOpen }
-        guard code.isValidOnTheWire else { throw .badCloseCode }
-        guard reason.utf8.count <= CloseFrame.reasonBytesMax else { throw .controlFrameTooLong }
-        queueClose(CloseFrame(code: code, reason: reason))
-        state = .closeSent
-    }
+    package mutating func limitMessages(to bytesMax: Int) { reader.limitMessages(to: bytesMax) }
 
     private mutating func end() {
         state = .closed
         opening = nil
-    }
-
-    private mutating func queue(_ opcode: Opcode, _ payload: [UInt8], isCompressed: Bool = false) {
-        // RFC 6455 §5.3: each frame of a client has a fresh key.
-        FrameEncoder.append(
-            opcode, payload, isCompressed: isCompressed, maskingKey: random.map { MaskingKey($0()) }, to: &output)
-    }
-
-    private mutating func queueClose(_ frame: CloseFrame) {
-        // RFC 6455 §1.4: whatever follows a close frame is dropped, so pongs go first.
-        answerPings()
-        queue(.close, frame.payload)
-    }
-
-    /// Before anything else is sent, so that pongs keep their place among the answers to what the peer sent.
-    private mutating func answerPings() {
-        for payload in unansweredPings { queue(.pong, payload) }
-        unansweredPings = []
     }
 }

@@ -27,4 +27,10 @@ extension Connection {
         }
         return events
     }
+    /// Everything that is to be written at once, for whoever does not mind that long payloads are copied.
+    package mutating func takeOutput() -> [UInt8] {
+        var joined: [UInt8] = []
+        takeOutput { joined += $0 }
+        return joined
+    }
 }

@@ -32,6 +32,9 @@ package struct FrameHeader: Equatable, Sendable {
         self.payloadBytes = payloadBytes
     }
 
+    /// RFC 6455 §5.2: two bytes, eight for the length, four for the masking key.
+    static let bytesMax = 14
+
     /// RFC 6455 §5.5: what every control frame fits in.
     package static let controlPayloadBytesMax = 125
 }

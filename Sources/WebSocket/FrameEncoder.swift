@@ -8,43 +8,48 @@ package enum FrameEncoder {
         _ opcode: Opcode, _ payload: [UInt8], isFinal: Bool = true, isCompressed: Bool = false,
         maskingKey: MaskingKey?, to output: inout [UInt8]
     ) {
-        output.append((isFinal ? 0x80 : 0) | (isCompressed ? 0x40 : 0) | opcode.rawValue)
-        let maskBit: UInt8 = maskingKey == nil ? 0 : 0x80
-        switch payload.count {
-        case ...125:
-            output.append(maskBit | UInt8(truncatingIfNeeded: payload.count))
-        case ...0xFFFF:
-            output.append(maskBit | 126)
-            output.appendBigEndian(UInt16(truncatingIfNeeded: payload.count))
-        default:
-            output.append(maskBit | 127)
-            output.appendBigEndian(UInt64(payload.count))
+        let header = HeaderBytes(
+            FrameHeader(
+                isFinal: isFinal, isCompressed: isCompressed, opcode: opcode, maskingKey: maskingKey,
+                payloadBytes: payload.count))
+        output.append(count: header.count + payload.count) { target in
+            header.write(to: target)
+            payload.withUnsafeBytes { payload in
+                let rest = target + header.count
+                if let maskingKey {
+                    maskingKey.copy(payload, to: rest, offset: 0)
+                } else if let start = payload.baseAddress {
+                    rest.copyMemory(from: start, byteCount: payload.count)
+                }
+            }
         }
-        guard let maskingKey else {
-            output.append(contentsOf: payload)
-            return
-        }
-        output.appendBigEndian(maskingKey.value)
-        let start = output.count
-        output.append(contentsOf: payload)
-        output.mask(from: start, with: maskingKey)
+    }
+
+    /// Appends what stands before a payload of a server that is not compressed.
+    static func appendHeader(_ opcode: Opcode, payloadBytes: Int, to output: inout [UInt8]) {
+        let header = HeaderBytes(
+            FrameHeader(isFinal: true, opcode: opcode, maskingKey: nil, payloadBytes: payloadBytes))
+        output.append(count: header.count) { header.write(to: $0) }
     }
 }
 
-/// A server's message as it stands on the wire. Server frames are not masked, so the bytes are the same for all
-/// readers: encode once and share the storage. It is not compressed either, since each connection compresses in its
-/// own way; whoever agreed on compression takes it all the same (RFC 7692 §6).
+/// A server's messages as they stand on the wire, mostly one. Server frames are not masked, so the bytes are the same
+/// for all readers: encode once and share the storage. They are not compressed either, since each connection compresses
+/// in its own way; whoever agreed on compression takes them all the same (RFC 7692 §6).
 package struct EncodedFrame: Sendable {
-    /// One unmasked, unfragmented frame. Whoever writes it without `Connection.send` must first write `takeOutput()`,
+    /// Unmasked, unfragmented frames. Whoever writes them without `Connection.send` must first write `takeOutput()`,
     /// and only while `Connection.isOpen`.
-    package let bytes: [UInt8]
+    package private(set) var bytes: [UInt8] = []
+
+    package init() {}
 
     /// Throws `Misuse.textNotUTF8`.
-    package init(_ message: Message) throws(Misuse) {
+    package init(_ message: Message) throws(Misuse) { try append(message) }
+
+    /// Adds the frame of another message; they go together from now on. Throws `Misuse.textNotUTF8`.
+    package mutating func append(_ message: Message) throws(Misuse) {
         try message.checkText()
-        var bytes: [UInt8] = []
         FrameEncoder.append(message.opcode, message.payload, maskingKey: nil, to: &bytes)
-        self.bytes = bytes
     }
 }
 
@@ -52,7 +57,6 @@ extension Message {
     /// RFC 6455 §8.1: the peer must fail the connection on bad UTF-8, so our bug stops here.
     func checkText() throws(Misuse) {
         guard case .text(let payload) = self else { return }
-        var validator = UTF8Validator()
-        guard validator.consume(payload), validator.isComplete else { throw .textNotUTF8 }
+        guard payload.withUnsafeBytes({ UTF8Validator.isValid($0) }) else { throw .textNotUTF8 }
     }
 }

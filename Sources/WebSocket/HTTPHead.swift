@@ -89,10 +89,10 @@ struct HTTPHeadReader: Sendable {
     /// True if the line was the empty one that ends the head.
     private mutating func finishLine() throws(OpeningFault) -> Bool {
         defer { line.removeAll(keepingCapacity: true) }
-        guard line.suffix(2) == [UInt8(ascii: "\r"), UInt8(ascii: "\n")] else {
+        let content = line.dropLast(2)
+        guard line.count >= 2, line[content.endIndex] == UInt8(ascii: "\r") else {
             throw .badRequest("a line does not end with CR LF")
         }
-        let content = line.dropLast(2)
         guard content.allSatisfy(HTTPText.isText) else { throw .badRequest("control character in the HTTP head") }
         if !hasStartLine {
             guard !content.isEmpty else { throw .badRequest("empty line before the HTTP head") }
@@ -120,10 +120,26 @@ struct HTTPHeadReader: Sendable {
     }
 }
 
+/// Some ASCII characters; asked for each byte of a head, so it does not hash.
+private struct ASCIISet {
+    private var low: UInt64 = 0
+    private var high: UInt64 = 0
+
+    init(_ characters: String) {
+        for byte in characters.utf8 {
+            if byte < 64 { low |= 1 << UInt64(byte) } else { high |= 1 << UInt64(byte & 63) }
+        }
+    }
+
+    func contains(_ byte: UInt8) -> Bool {
+        byte < 128 && (byte < 64 ? low : high) >> UInt64(byte & 63) & 1 == 1
+    }
+}
+
 /// Classes of characters in HTTP (RFC 9110 §5.6), as bytes.
 enum HTTPText {
-    private static let tokenMarks = Set("!#$%&'*+-.^_`|~".utf8)
-    private static let hostMarks = Set("-._~%[]:".utf8)
+    private static let tokenMarks = ASCIISet("!#$%&'*+-.^_`|~")
+    private static let hostMarks = ASCIISet("-._~%[]:")
 
     static func isAlphanumeric(_ byte: UInt8) -> Bool {
         switch byte {
@@ -151,8 +167,9 @@ enum HTTPText {
 
     /// Without spaces and tabs at both ends.
     static func trimmed(_ bytes: some BidirectionalCollection<UInt8>) -> [UInt8] {
-        let isSpace: (UInt8) -> Bool = { $0 == UInt8(ascii: " ") || $0 == UInt8(ascii: "\t") }
-        return Array(bytes.drop(while: isSpace).reversed().drop(while: isSpace).reversed())
+        let isInk: (UInt8) -> Bool = { $0 != UInt8(ascii: " ") && $0 != UInt8(ascii: "\t") }
+        guard let first = bytes.firstIndex(where: isInk), let last = bytes.lastIndex(where: isInk) else { return [] }
+        return Array(bytes[first...last])
     }
 
     /// RFC 6455 §4.1 point 10: subprotocol names are tokens, each offered once.

@@ -10,12 +10,49 @@ struct HeaderBytes: Sendable {
 
     init() {}
 
-    /// nil if the buffer may end inside the header.
-    init?(wholeIn bytes: UnsafeRawBufferPointer, at position: Int) {
-        guard bytes.count - position >= 16 else { return nil }
-        high = UInt64(bigEndian: bytes.loadUnaligned(fromByteOffset: position, as: UInt64.self))
-        low = UInt64(bigEndian: bytes.loadUnaligned(fromByteOffset: position + 8, as: UInt64.self))
-        count = 16
+    /// What the buffer has of a header at `position`, at most 16 bytes; nil if it is less than `shortest`. The header is
+    /// whole if `length` is not beyond `count`.
+    @inline(__always)
+    init?(in bytes: UnsafeRawBufferPointer, at position: Int) {
+        let available = bytes.count - position
+        if available >= 16 {
+            high = UInt64(bigEndian: bytes.loadUnaligned(fromByteOffset: position, as: UInt64.self))
+            low = UInt64(bigEndian: bytes.loadUnaligned(fromByteOffset: position + 8, as: UInt64.self))
+            count = 16
+        } else {
+            guard available >= HeaderBytes.shortest else { return nil }
+            for index in position..<bytes.count { append(bytes[index]) }
+        }
+    }
+
+    /// Those of `header`, in the shortest form of RFC 6455 §5.2.
+    @inline(__always)
+    init(_ header: FrameHeader) {
+        let first = (header.isFinal ? 0x80 : 0) | (header.isCompressed ? 0x40 : 0) | UInt64(header.opcode.rawValue)
+        let maskBit: UInt64 = header.maskingKey == nil ? 0 : 0x80
+        let key = header.maskingKey.map { UInt64($0.value) } ?? 0
+        let length = UInt64(header.payloadBytes)
+        switch length {
+        case ...125:
+            high = first << 56 | (maskBit | length) << 48 | key << 16
+            count = 2
+        case ...0xFFFF:
+            high = first << 56 | (maskBit | 126) << 48 | length << 32 | key
+            count = 4
+        default:
+            high = first << 56 | (maskBit | 127) << 48 | length >> 16
+            low = length << 48 | key << 16
+            count = 10
+        }
+        if header.maskingKey != nil { count += 4 }
+    }
+
+    /// `target` has room for them.
+    @inline(__always)
+    func write(to target: UnsafeMutableRawPointer) {
+        withUnsafeBytes(of: (high.bigEndian, low.bigEndian)) { bytes in
+            if let start = bytes.baseAddress { target.copyMemory(from: start, byteCount: count) }
+        }
     }
 
     mutating func append(_ byte: UInt8) {
@@ -33,7 +70,32 @@ struct HeaderBytes: Sendable {
     private var isMasked: Bool { high >> 48 & 0x80 != 0 }
     private var shortLength: Int { Int(high >> 48 & 0x7F) }
 
+    /// Text or binary if this begins a message that is one frame without compression, sent to `side`; nil for all else,
+    /// good or bad.
+    @inline(__always)
+    func wholeMessage(for side: Side) -> Opcode? {
+        guard isMasked == (side == .server) else { return nil }
+        switch first {
+        case 0x81: return .text
+        case 0x82: return .binary
+        default: return nil
+        }
+    }
+
+    /// How long the header is.
+    @inline(__always)
+    var length: Int {
+        let lengthBytes =
+            switch shortLength {
+            case 126: 2
+            case 127: 8
+            default: 0
+            }
+        return HeaderBytes.shortest + lengthBytes + (isMasked ? 4 : 0)
+    }
+
     /// Checks the first two bytes and returns how long the header is.
+    @inline(__always)
     func length(for side: Side, allowsCompression: Bool) throws(PeerFault) -> Int {
         // RFC 6455 §5.2: reserved bits are zero unless an extension gives them a meaning.
         guard first & 0x30 == 0, allowsCompression || !isCompressed else { throw .reservedBits }
@@ -51,18 +113,19 @@ struct HeaderBytes: Sendable {
             guard isFinal else { throw .fragmentedControlFrame }
             guard shortLength <= FrameHeader.controlPayloadBytesMax else { throw .controlFrameTooLong }
         }
-        let lengthBytes =
-            switch shortLength {
-            case 126: 2
-            case 127: 8
-            default: 0
-            }
-        return HeaderBytes.shortest + lengthBytes + (isMasked ? 4 : 0)
+        return length
     }
 
     /// The header, when all its bytes are there and `length` has found no fault.
+    @inline(__always)
     func header() throws(PeerFault) -> FrameHeader {
         guard let opcode = Opcode(rawValue: first & 0x0F) else { throw .unknownOpcode }
+        return try header(opcode)
+    }
+
+    /// The same where the opcode is known already.
+    @inline(__always)
+    func header(_ opcode: Opcode) throws(PeerFault) -> FrameHeader {
         let length: UInt64
         let key: UInt64
         switch shortLength {

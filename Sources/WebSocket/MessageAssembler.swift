@@ -6,7 +6,7 @@ struct MessageAssembler {
     private var bytesMax: Int
     private let fragmentsMax: Int
     /// Decompresses; set if compression was agreed on.
-    var inflation: MessageInflation?
+    private let inflation: MessageInflation?
     /// Bytes of the message under way as they come on the wire, if it is compressed.
     private var compressedBytes: Int?
     /// Text or binary while a message is under way.
@@ -16,9 +16,10 @@ struct MessageAssembler {
     /// Needs no reset: a text ends only where no character is half done.
     private var validator = UTF8Validator()
 
-    init(limits: Limits) {
-        bytesMax = limits.messageBytesMax
-        fragmentsMax = limits.fragmentsMax
+    init(bytesMax: Int, fragmentsMax: Int, inflation: MessageInflation?) {
+        self.bytesMax = bytesMax
+        self.fragmentsMax = fragmentsMax
+        self.inflation = inflation
     }
 
     /// From now on, and for the message under way too.
@@ -50,20 +51,28 @@ struct MessageAssembler {
         }
     }
 
-    /// The next piece of the frame's payload, `offset` bytes behind its start.
-    mutating func append(
-        _ piece: UnsafeRawBufferPointer, maskingKey: MaskingKey?, offset: Int
-    ) throws(PeerFault) {
+    /// The next piece of a data frame that began.
+    mutating func append(_ piece: FrameDecoder.Piece) throws(PeerFault) {
         let start = payload.count
+        let key = piece.frame.maskingKey
         if compressedBytes != nil, let inflation {
-            var unmasked = Array(piece)
-            if let maskingKey { unmasked.mask(with: maskingKey, offset: offset) }
+            var unmasked: [UInt8] = []
+            unmasked.append(unmasking: piece.bytes, with: key, offset: piece.offset)
             try inflation.inflate(unmasked, onto: &payload)
         } else {
-            payload.append(contentsOf: piece)
-            if let maskingKey { payload.mask(from: start, with: maskingKey, offset: offset) }
+            reserve(for: piece)
+            payload.append(unmasking: piece.bytes, with: key, offset: piece.offset)
         }
         try checkText(from: start)
+    }
+
+    /// Each growth copies all there is, so room is made for the whole frame; but what was only announced gets no more
+    /// than `growthMax` times as much as what has come.
+    private mutating func reserve(for piece: FrameDecoder.Piece) {
+        let needed = payload.count + piece.bytes.count
+        guard needed > payload.capacity else { return }
+        let announced = payload.count + piece.frame.payloadBytes - piece.offset
+        payload.reserveCapacity(min(announced, MessageAssembler.growthMax * needed))
     }
 
     private mutating func checkText(from start: Int) throws(PeerFault) {
@@ -98,4 +107,6 @@ struct MessageAssembler {
         self.validator = validator
         return isSound
     }
+
+    private static let growthMax = 16
 }

@@ -30,26 +30,19 @@ package enum SHA1 {
 
     /// RFC 3174 §6.1. The sums are modulo 2^32 by definition, hence `&+`.
     private static func compress(_ block: ArraySlice<UInt8>, into state: inout State) {
-        var words: [UInt32] = []
-        words.reserveCapacity(80)
-        for start in stride(from: block.startIndex, to: block.endIndex, by: 4) {
-            words.append(block[start..<(start + 4)].reduce(0) { $0 << 8 | UInt32($1) })
-        }
+        var words = InlineArray<80, UInt32>(repeating: 0)
+        for (index, byte) in block.enumerated() { words[index / 4] = words[index / 4] << 8 | UInt32(byte) }
         for t in 16..<80 {
-            words.append(rotate(words[t - 3] ^ words[t - 8] ^ words[t - 14] ^ words[t - 16], by: 1))
+            words[t] = rotate(words[t - 3] ^ words[t - 8] ^ words[t - 14] ^ words[t - 16], by: 1)
         }
         var (a, b, c, d, e) = state
-        for t in 0..<80 {
-            let mixed: UInt32 =
-                switch t {
-                case ..<20: (b & c | ~b & d) &+ 0x5A82_7999
-                case ..<40: (b ^ c ^ d) &+ 0x6ED9_EBA1
-                case ..<60: (b & c | b & d | c & d) &+ 0x8F1B_BCDC
-                default: (b ^ c ^ d) &+ 0xCA62_C1D6
-                }
-            let next = rotate(a, by: 5) &+ mixed &+ e &+ words[t]
-            (a, b, c, d, e) = (next, a, rotate(b, by: 30), c, d)
+        func step(_ word: UInt32, _ mixed: UInt32) {
+            (a, b, c, d, e) = (rotate(a, by: 5) &+ mixed &+ e &+ word, a, rotate(b, by: 30), c, d)
         }
+        for t in 0..<20 { step(words[t], (b & c | ~b & d) &+ 0x5A82_7999) }
+        for t in 20..<40 { step(words[t], (b ^ c ^ d) &+ 0x6ED9_EBA1) }
+        for t in 40..<60 { step(words[t], (b & c | b & d | c & d) &+ 0x8F1B_BCDC) }
+        for t in 60..<80 { step(words[t], (b ^ c ^ d) &+ 0xCA62_C1D6) }
         state = (state.0 &+ a, state.1 &+ b, state.2 &+ c, state.3 &+ d, state.4 &+ e)
     }
 

@@ -8,9 +8,11 @@ package import WebSocket
 /// It watches over the handshakes and over messages that do not end. Whether a silent peer still lives is the caller's
 /// question: look at `lastReceived`, `ping`, and `drop` one that stays silent.
 package final class Endpoint: StreamHandler {
-    /// Not kept alive by the endpoint.
+    /// Not kept alive by the endpoint, unless it is hearing what one read brought; all of that goes to one handler.
     package weak var handler: (any EndpointHandler)?
     package let stream: Stream
+    /// The handler's own: where it keeps what belongs to this endpoint.
+    package var place = 0
     /// When bytes last arrived, of whatever kind.
     package var lastReceived: Instant { stream.lastReceived }
     /// True while messages may be sent.
@@ -20,18 +22,21 @@ package final class Endpoint: StreamHandler {
     /// How messages may be compressed, if that was agreed on.
     package var compression: DeflateParameters? { connection.compression }
 
+    // In an order that leaves no gaps: a program has ten thousand of these.
     private var connection: Connection
-    private let timeouts: Timeouts
-    /// Runs during a handshake.
-    private var handshakeTimer: TimerID?
-    /// Runs while a message is unfinished.
-    private var messageTimer: TimerID?
-    private var messageBegan: Instant?
     private var hasOpened = false
+    /// What is sent meanwhile leaves when all that was read has been told.
+    private var isReceiving = false
     /// Set by `drop`; what a handler still would hear is the end.
-    private var isDropped = false
+    var isDropped = false
     /// The handler heard the end.
     private var isEnded = false
+    let timeouts: Timeouts
+    /// Runs during a handshake.
+    var handshakeTimer = TimerID.none
+    /// Runs while a message is unfinished.
+    var messageTimer = TimerID.none
+    var messageBegan: Instant?
 
     /// `connection` is at its beginning.
     init(_ stream: Stream, _ connection: Connection, _ timeouts: Timeouts) {
@@ -68,7 +73,8 @@ package final class Endpoint: StreamHandler {
     /// slow consumer.
     @discardableResult
     package func send(_ message: Message) -> Admission {
-        perform { connection throws(Misuse) in try connection.send(message) }
+        guard !isEnded else { return .closed }
+        do throws(Misuse) { return admit(waiting: try connection.send(message)) } catch { return refuse(error) }
     }
 
     /// Sends a text message; the bytes are UTF-8.
@@ -78,14 +84,15 @@ package final class Endpoint: StreamHandler {
     /// Server: sends a message that was encoded once for many readers; they share its bytes.
     @discardableResult
     package func send(_ frame: EncodedFrame) -> Admission {
-        guard isOpen, connection.side == .server else { return .closed }
-        return stream.write(frame.bytes)
+        guard !isEnded else { return .closed }
+        do throws(Misuse) { return admit(waiting: try connection.send(frame)) } catch { return refuse(error) }
     }
 
     /// Sends a ping with at most 125 bytes, which the peer's pong repeats.
     @discardableResult
     package func ping(_ payload: [UInt8] = []) -> Admission {
-        perform { connection throws(Misuse) in try connection.send(ping: payload) }
+        guard !isEnded else { return .closed }
+        do throws(Misuse) { return admit(waiting: try connection.send(ping: payload)) } catch { return refuse(error) }
     }
 
     /// What the peer may send from now on, in place of `Limits.messageBytesMax`.
@@ -99,8 +106,11 @@ package final class Endpoint: StreamHandler {
             // A second call while the first waits for its answer changes nothing.
             return hasOpened ? () : drop(.local(reason.isEmpty ? "closed" : reason))
         }
-        perform { connection throws(Misuse) in try connection.close(code, reason: reason) }
-        limitHandshake(to: timeouts.closingDurationMax)
+        do throws(Misuse) {
+            try connection.close(code, reason: reason)
+            limitHandshake(to: timeouts.closingDurationMax)
+            if !isReceiving { writeOutput() }
+        } catch { refuse(error) }
     }
 
     /// Cuts the connection without a word, for a peer that would not hear it. `endpointClosed` follows.
@@ -109,25 +119,27 @@ package final class Endpoint: StreamHandler {
         stream.close(reason)
     }
 
+    /// What is sent while we hear what one read brought leaves when all of it has been told, unless it becomes much.
+    private func admit(waiting bytes: Int) -> Admission {
+        guard isReceiving, bytes < Endpoint.heldBytesMax else { return writeOutput() }
+        return stream.isBackedUp ? .aboveHighWater : .queued
+    }
+
     @discardableResult
-    private func perform(_ act: (inout Connection) throws(Misuse) -> Void) -> Admission {
-        guard isOpen else { return .closed }
-        do throws(Misuse) {
-            try act(&connection)
-            return writeOutput()
-        } catch {
-            // A bug of ours, such as text that is not UTF-8. The peer is told that it is not its fault; it dials again.
-            try? connection.close(.internalError)
-            limitHandshake(to: timeouts.closingDurationMax)
-            writeOutput()
-            return .closed
-        }
+    private func refuse(_ misuse: Misuse) -> Admission {
+        guard misuse != .notOpen else { return .closed }
+        // A bug of ours, such as text that is not UTF-8. The peer is told that it is not its fault; it dials again.
+        try? connection.close(.internalError)
+        limitHandshake(to: timeouts.closingDurationMax)
+        writeOutput()
+        return .closed
     }
 
     @discardableResult
     private func writeOutput() -> Admission {
-        let output = connection.takeOutput()
-        return output.isEmpty ? .queued : stream.write(output)
+        var admission = stream.isBackedUp ? Admission.aboveHighWater : .queued
+        connection.takeOutput { admission = stream.write($0) }
+        return admission
     }
 
     // MARK: What the stream tells
@@ -140,12 +152,16 @@ package final class Endpoint: StreamHandler {
     package func stream(_ stream: Stream, received bytes: UnsafeRawBufferPointer) {
         var position = 0
         var endsMessage = false
+        isReceiving = true
+        // Once and not for each message: a weak reference costs as much as all else that is done for a short one.
+        let handler = handler
         while !isDropped, let event = connection.next(in: bytes, from: &position) {
             if case .message = event { endsMessage = true }
-            handle(event)
+            tell(event, to: handler)
         }
+        isReceiving = false
         writeOutput()
-        watchMessage(isAnother: endsMessage)
+        watchMessage(isUnfinished: connection.endRead(), isAnother: endsMessage)
     }
 
     package func streamDrained(_ stream: Stream) { handler?.endpointDrained(self) }
@@ -155,7 +171,7 @@ package final class Endpoint: StreamHandler {
         end(hasOpened ? .lost(reason) : .notOpened(reason))
     }
 
-    private func handle(_ event: Event) {
+    private func tell(_ event: consuming Event, to handler: (any EndpointHandler)?) {
         switch event {
         case .opening(let request): handler?.endpoint(self, asked: request)
         case .opened:
@@ -191,39 +207,6 @@ package final class Endpoint: StreamHandler {
         handler = nil
     }
 
-    // MARK: Time
-
-    private func limitHandshake(to duration: Duration?) {
-        if let handshakeTimer { stream.loop.cancel(handshakeTimer) }
-        handshakeTimer = duration.map { duration in
-            stream.loop.schedule(after: duration) { [weak self] in self?.drop(.timedOut) }
-        }
-    }
-
-    /// One timer serves all messages of the connection: when it fires, it looks how old the unfinished one is.
-    private func watchMessage(isAnother: Bool) {
-        guard !isDropped, connection.hasUnfinishedMessage else { return messageBegan = nil }
-        if messageBegan == nil || isAnother { messageBegan = stream.loop.now }
-        if messageTimer == nil { checkMessage(after: timeouts.messageDurationMax) }
-    }
-
-    private func checkMessage(after duration: Duration) {
-        messageTimer = stream.loop.schedule(after: duration) { [weak self] in
-            guard let self else { return }
-            self.messageTimer = nil
-            guard let began = self.messageBegan else { return }
-            let left = self.timeouts.messageDurationMax - self.stream.loop.now.since(began)
-            if left > .zero {
-                self.checkMessage(after: left)
-            } else {
-                self.close(.policyViolation, reason: "message unfinished for too long")
-            }
-        }
-    }
-
-    private func cancelTimers() {
-        limitHandshake(to: nil)
-        if let messageTimer { stream.loop.cancel(messageTimer) }
-        messageTimer = nil
-    }
+    /// Of the answers to one read, so that backpressure is noticed.
+    private static let heldBytesMax = 64 << 10
 }

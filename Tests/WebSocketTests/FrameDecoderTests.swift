@@ -18,18 +18,15 @@ private func decode(
         let fault: PeerFault? = chunk.withUnsafeBytes { buffer in
             var position = 0
             do throws(PeerFault) {
-                while true {
-                    switch try decoder.next(in: buffer, from: &position) {
-                    case .needsMore: return nil
-                    case .header: payload = []
-                    case .payload(let piece, let frame, let offset, let endsFrame):
-                        if offset != payload.count { Issue.record("a piece out of place") }
-                        var copy = Array(piece)
-                        copy.withUnsafeMutableBytes { frame.maskingKey?.apply(to: $0, offset: offset) }
-                        payload += copy
-                        if endsFrame { frames.append(WholeFrame(header: frame, payload: payload)) }
-                    }
+                while let piece = try decoder.next(in: buffer, from: &position) {
+                    if piece.beginsFrame { payload = [] }
+                    if piece.offset != payload.count { Issue.record("a piece out of place") }
+                    var copy = Array(piece.bytes)
+                    copy.withUnsafeMutableBytes { piece.frame.maskingKey?.apply(to: $0, offset: piece.offset) }
+                    payload += copy
+                    if piece.endsFrame { frames.append(WholeFrame(header: piece.frame, payload: payload)) }
                 }
+                return nil
             } catch {
                 return error
             }
@@ -157,11 +154,12 @@ struct FrameDecoderTests {
             var decoder = FrameDecoder(side: .client)
             bytes.withUnsafeBytes { buffer in
                 var position = 0
-                guard case .header(let header) = try? decoder.next(in: buffer, from: &position) else {
+                guard let piece = try? decoder.next(in: buffer, from: &position) else {
                     Issue.record("no header for 2^\(shift)")
                     return
                 }
-                #expect(UInt64(header.payloadBytes) == length)
+                #expect(UInt64(piece.frame.payloadBytes) == length)
+                #expect(piece.beginsFrame && piece.bytes.isEmpty && !piece.endsFrame)
             }
         }
     }

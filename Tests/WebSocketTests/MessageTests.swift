@@ -48,6 +48,19 @@ struct MessageTests {
         #expect(closeCode(of: server.receive(wire, inChunksOf: size)) == .protocolError)
     }
 
+    /// ASCII passes by a short cut, so one byte of anything else must be seen wherever it is.
+    @Test(arguments: [1, 2, 7, 8, 9, 31, 32, 33, 47, 64, 127])
+    func seesEachByteOfAText(count: Int) throws {
+        for place in 0..<count {
+            var payload = [UInt8](repeating: 0x7F, count: count)
+            payload[place] = 0x80
+            var server = try openServer()
+            #expect(closeCode(of: server.receive(frame(0x81, payload))) == .invalidPayload)
+            var client = try openClient()
+            #expect(closeCode(of: client.receive(frame(0x81, payload, key: nil))) == .invalidPayload)
+        }
+    }
+
     /// Each piece of bad UTF-8, with the number of its bytes after which nothing can save it.
     static let badTexts: [([UInt8], Int)] = [
         ([0x80], 1), ([0xC0, 0x80], 1), ([0xC1, 0xBF], 1), ([0xC3, 0x28], 2), ([0xE0, 0x9F, 0xBF], 2),
