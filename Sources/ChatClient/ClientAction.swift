@@ -113,7 +113,7 @@ package enum ClientAction: Hashable, Sendable {
     /// The server has spoken TLS; from now on it has to.
     case saveServerTLS
     /// The node's store, as this client last met it.
-    case saveNodeEpoch(Epoch)
+    case saveNodeStore(MetStore)
     /// nil forgets the token.
     case saveToken(ResumeToken?)
     case emit(ClientEvent)
@@ -198,7 +198,7 @@ package struct StoredState: Sendable {
     package var serverPin: IdentityKey?
     /// The server has spoken TLS before.
     package var hasSeenTLS = false
-    package var nodeEpoch: Epoch?
+    package var nodeStore = MetStore()
     package var token: ResumeToken?
     /// Empty only if this profile never logged in.
     package var cursors: [Conversation: Int64] = [:]

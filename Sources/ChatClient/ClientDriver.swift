@@ -132,7 +132,7 @@ package final class ClientDriver: StreamHandler {
         case .saveCursor where !isReading && hasTold, .saveGap where !isReading: break
         case .savePending, .saveDraft, .saveAccepted, .recall, .removePending, .saveFile, .removeFile, .saveCursor,
             .saveGap, .fillGap, .saveKeys, .savePins, .saveServerPin, .saveServerTLS,
-            .saveNodeEpoch, .saveToken:
+            .saveNodeStore, .saveToken:
             changes.append(action)
         }
     }

@@ -49,7 +49,8 @@ package struct ClientMachine: Sendable {
     // Connection.swift
     var serverPin: IdentityKey?
     var hasSeenTLS = false
-    var nodeEpoch: Epoch?
+    /// Of the node.
+    var store = MetStore()
     /// Nobody spoke TLS there, and nobody had to.
     var isWithoutTLS = false
     /// Of the present connection.
@@ -76,6 +77,9 @@ package struct ClientMachine: Sendable {
 
     // States.swift
     var undelivered = Undelivered()
+    /// The node has said, on this connection, of everything that it accepted whether it still has it: new messages do not
+    /// overtake those that it has not.
+    var areStatesKnown = false
 
     // KeyWork.swift
     var ring = KeyRing()
@@ -186,7 +190,7 @@ package struct ClientMachine: Sendable {
     private mutating func start(_ stored: StoredState) {
         serverPin = stored.serverPin
         hasSeenTLS = stored.hasSeenTLS
-        nodeEpoch = stored.nodeEpoch
+        store = stored.nodeStore
         token = stored.token
         var pins = stored.pins
         // Our own account is trusted without being shown it; whatever else the node lists for us is noted as added.

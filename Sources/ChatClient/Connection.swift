@@ -127,7 +127,7 @@ extension ClientMachine {
             actions.append(.send(.login(user: address.user, method: method, data: text)))
         case .login(.answering):
             phase = .login(.welcome)
-            actions.append(.send(.response(data: text)))
+            actions.append(.send(.response(data: text, met: store.runs)))
         case .login(.checking(let welcome)): welcomed(welcome)
         default: break
         }
@@ -179,7 +179,7 @@ extension ClientMachine {
         tellKnownGaps()
         publish()
         askWho(nil)
-        noteEpoch(welcome)
+        meetStore(welcome)
         readHeads(welcome.heads)
         sendQuestions()
         undelivered.wantAll()
@@ -247,6 +247,7 @@ extension ClientMachine {
         phase = .offline
         heldLines = []
         outgoing.forgetSent()
+        areStatesKnown = false
         undelivered.giveUp()
         publication = .wanted
         asked = [:]

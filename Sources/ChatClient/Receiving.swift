@@ -20,26 +20,6 @@ struct Reading: Sendable {
 
 /// Showing each message once and in order, and filling the holes that absence leaves (P5).
 extension ClientMachine {
-    /// Another store than before: the node was put back from a backup. From each conversation's base on, numbers mean
-    /// other messages than those that were shown, so that is where reading goes on.
-    mutating func noteEpoch(_ welcome: Welcome) {
-        guard let epoch = welcome.epoch, epoch != nodeEpoch else { return }
-        let isKnown = nodeEpoch != nil
-        nodeEpoch = epoch
-        actions.append(.saveNodeEpoch(epoch))
-        guard isKnown else { return }
-        let text =
-            "\(address.server) was put back from a backup; what it took since then comes again where somebody else has "
-            + "it, and the rest is missing"
-        emit(.error(code: ClientFault.nodeWentBack.rawValue, text: text, answering: nil))
-        for head in welcome.heads {
-            guard let reading = readings[head.conversation], reading.cursor > head.base else { continue }
-            actions.append(.fillGap(head.conversation, (head.base + 1)...reading.cursor))
-            actions.append(.saveCursor(head.conversation, head.base))
-            readings[head.conversation] = Reading(cursor: head.base)
-        }
-    }
-
     /// After a login: where does each conversation stand?
     mutating func readHeads(_ heads: [Welcome.Head]) {
         guard !readings.isEmpty else { return beginReading(heads) }
@@ -53,12 +33,6 @@ extension ClientMachine {
                 readings[conversation] = reading
                 fillsWanted.append(conversation)
                 continue
-            }
-            if top < reading.cursor {
-                let text = "the node holds \(top) messages of \(conversation), fewer than the \(reading.cursor) seen"
-                emit(.error(code: ClientFault.nodeWentBack.rawValue, text: text, answering: nil))
-                reading = Reading(cursor: top)
-                actions.append(.saveCursor(conversation, top))
             }
             reading.head = top
             readings[conversation] = reading

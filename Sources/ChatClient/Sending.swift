@@ -218,6 +218,8 @@ extension ClientMachine {
 
     mutating func sendDue() {
         guard phase == .online else { return }
+        if !areStatesKnown { areStatesKnown = !isAskingStates && undelivered.isSettled }
+        guard areStatesKnown else { return }
         for draft in outgoing.takeDue(publicOnly: publication != .done) { actions.append(.send(.message(draft))) }
     }
 

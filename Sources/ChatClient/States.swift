@@ -36,7 +36,7 @@ extension ClientMachine {
         if !ids.isEmpty { ask(.states(ids)) }
     }
 
-    private var isAskingStates: Bool {
+    var isAskingStates: Bool {
         asked.values.contains { if case .states = $0 { true } else { false } }
     }
 
@@ -48,6 +48,7 @@ extension ClientMachine {
         for id in ids {
             guard let item = undelivered.items[id] else { continue }
             if unknown.contains(id) {
+                undelivered.recalling.insert(id)
                 actions.append(.recall(id))
             } else if item.isOld {
                 _ = undelivered.remove(id)
@@ -55,11 +56,15 @@ extension ClientMachine {
             }
         }
         askStates()
+        sendDue()
     }
 
     mutating func statesRefused(_ refusal: Refusal, _ ids: [MessageID]) {
         // A node of an earlier version tells states only as they change.
-        guard refusal.code != .unknownTag else { return undelivered.giveUp() }
+        guard refusal.code != .unknownTag else {
+            undelivered.giveUp()
+            return sendDue()
+        }
         emit(.error(refusal))
         undelivered.answered()
         undelivered.stall(ids)
@@ -69,12 +74,14 @@ extension ClientMachine {
     /// The node went back to a time before it accepted the message: it is pending again, in its old place. What was
     /// written later may have been sent meanwhile.
     mutating func recalled(_ id: MessageID, _ record: PendingMessage?) {
-        guard let item = undelivered.remove(id) else { return }
+        undelivered.recalling.remove(id)
+        guard let item = undelivered.remove(id) else { return sendDue() }
         guard let record else {
             actions.append(.removePending(id))
             let refusal = Refusal(.damaged, "the node lost the message, and its record here is damaged")
             emit(.state(id, .failed(refusal), answering: nil))
-            return fileFailed(id, .failed(refusal))
+            fileFailed(id, .failed(refusal))
+            return sendDue()
         }
         outgoing.insert(record, place: item.place)
         emit(.state(id, .pending(nil), answering: nil))

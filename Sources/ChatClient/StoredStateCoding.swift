@@ -9,7 +9,7 @@ extension StoredState {
         serverPin = try store.serverKey(server)
         hasSeenTLS = try store.hasSpokenTLS(server)
         token = try store.token()
-        nodeEpoch = try store.value(for: ClientStore.nodeEpochKey).flatMap { Epoch($0) }
+        nodeStore = MetStore(text: try store.value(for: ClientStore.nodeStoreKey) ?? "")
         cursors = try store.allCursors()
         for conversation in cursors.keys {
             let ranges = try store.gaps(conversation)
@@ -68,7 +68,7 @@ extension AcceptedMessage {
 }
 
 extension ClientStore {
-    fileprivate static let nodeEpochKey = "node-epoch"
+    fileprivate static let nodeStoreKey = "node-store"
 
     /// Performs an action of the machine that changes the store; others change nothing. `now` is in milliseconds
     /// since 1970.
@@ -97,7 +97,7 @@ extension ClientStore {
             try replacePins(address, keys, at: now)
         case .saveServerPin(let key): try pinServer(server, key, at: now)
         case .saveServerTLS: try saveTLS(of: server)
-        case .saveNodeEpoch(let epoch): try setValue(epoch.text, for: ClientStore.nodeEpochKey)
+        case .saveNodeStore(let met): try setValue(met.text, for: ClientStore.nodeStoreKey)
         case .saveToken(let token): try setToken(token)
         case .connect, .disconnect, .send, .verifyHello, .scram, .verifyKeys, .seal, .open, .file, .emit, .wake, .end:
             break

@@ -22,6 +22,8 @@ struct Undelivered: Sendable {
     private var wanted: [MessageID] = []
     /// Those of them that the node could not tell at present.
     private var stalled: [MessageID] = []
+    /// The node does not have them; the disk is to give them back.
+    var recalling: Set<MessageID> = []
     /// Ends that were told since the question under way was asked, whose answer may tell them once more.
     private var endsTold: [MessageID: SendState] = [:]
 
@@ -73,6 +75,9 @@ struct Undelivered: Sendable {
     }
 
     mutating func answered() { endsTold = [:] }
+
+    /// Nothing is left to be asked for or to be recalled.
+    var isSettled: Bool { stalled.isEmpty && recalling.isEmpty && wanted.allSatisfy { items[$0] == nil } }
 
     mutating func stall(_ ids: [MessageID]) {
         stalled = ids + wanted

@@ -4,7 +4,7 @@ package import Wire
 /// acknowledges what the store has made durable, the refused places by name. Outlives links.
 package struct InboundStream: Sendable {
     package enum Step: Hashable, Sendable {
-        case begin(Epoch, first: Int64)
+        case begin(Epoch, first: Int64, Run?)
         /// Hand the place at hand to the store.
         case commit(Epoch, seq: Int64)
         case readRefusals(Epoch, after: Int64, through: Int64)
@@ -19,12 +19,18 @@ package struct InboundStream: Sendable {
         case live
     }
 
+    private struct Declared: Sendable {
+        let epoch: Epoch
+        let first: Int64
+        let run: Run?
+    }
+
     /// What the store holds.
     package private(set) var stored: StreamPosition.Received?
     /// What it will hold when all commits under way are done.
     private var handed: StreamPosition.Received?
     /// What the peer said in `resume` on the present link.
-    private var declared: (epoch: Epoch, first: Int64)?
+    private var declared: Declared?
     private var pending: [(seq: Int64, bytes: Int)] = []
     private var pendingBytes = 0
     private var refused: [StreamRefusal] = []
@@ -43,8 +49,8 @@ package struct InboundStream: Sendable {
 
     package var pendingCount: Int { pending.count }
 
-    package mutating func resume(epoch: Epoch, first: Int64) -> [Step] {
-        declared = (epoch, first)
+    package mutating func resume(epoch: Epoch, first: Int64, run: Run? = nil) -> [Step] {
+        declared = Declared(epoch: epoch, first: first, run: run)
         refused = []
         guard let stored, stored.epoch == epoch, first <= stored.through else {
             voice = .live
@@ -67,14 +73,19 @@ package struct InboundStream: Sendable {
         if let known = handed, known.epoch == declared.epoch {
             if seq <= known.through { return acknowledgement() }
             // Places that the peer no longer has, it announces as such by a higher `first`.
-            if seq > known.through + 1 { steps = try begin(declared, at: seq) }
+            if seq > known.through + 1 {
+                steps = try begin(declared, at: seq)
+            } else if known.run != declared.run {
+                // The position stays what the store makes of the places before this one.
+                steps = [.begin(declared.epoch, first: 1, declared.run)]
+            }
         } else {
             steps = try begin(declared, at: seq)
         }
         guard pending.count + refused.count < InboundStream.pendingCountMax,
             pendingBytes + bytes <= InboundStream.pendingBytesMax
         else { throw Refusal(.busy, "more envelopes than the window allows wait for their acknowledgement") }
-        handed = StreamPosition.Received(epoch: declared.epoch, through: seq)
+        handed = StreamPosition.Received(epoch: declared.epoch, through: seq, run: declared.run)
         pending.append((seq, bytes))
         pendingBytes += bytes
         return steps + [.commit(declared.epoch, seq: seq)]
@@ -84,7 +95,7 @@ package struct InboundStream: Sendable {
         // Commits of an epoch that the peer has left behind since concern nobody.
         guard let handed, handed.epoch == epoch else { return [] }
         if let stored, stored.epoch == epoch, through <= stored.through { return [] }
-        stored = StreamPosition.Received(epoch: epoch, through: through)
+        stored = StreamPosition.Received(epoch: epoch, through: through, run: handed.run)
         if through > handed.through { self.handed = stored }
         let done = pending.prefix { $0.seq <= through }
         pendingBytes -= done.reduce(0) { $0 + $1.bytes }
@@ -120,7 +131,7 @@ package struct InboundStream: Sendable {
         return .readRefusals(epoch, after: after, through: through)
     }
 
-    private mutating func begin(_ declared: (epoch: Epoch, first: Int64), at seq: Int64) throws(Refusal) -> [Step] {
+    private mutating func begin(_ declared: Declared, at seq: Int64) throws(Refusal) -> [Step] {
         guard seq == declared.first else {
             throw Refusal(.sequenceGap, "an envelope is missing before this one; resume the stream")
         }
@@ -128,7 +139,7 @@ package struct InboundStream: Sendable {
             pending = []
             pendingBytes = 0
         }
-        return [.begin(declared.epoch, first: seq)]
+        return [.begin(declared.epoch, first: seq, declared.run)]
     }
 
     private mutating func acknowledgement() -> [Step] {

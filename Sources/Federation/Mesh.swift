@@ -5,8 +5,19 @@ package import Wire
 package struct Mesh: Sendable {
     var identity: LinkIdentity
     package private(set) var epoch: Epoch
-    /// The store has been asked for a new epoch.
-    var isRenewing = false
+    /// Of our store.
+    package let run: Run
+    /// See `Peer`.
+    private(set) var mayShowRestore: Bool
+    private var renewal = Renewal.notNeeded
+
+    /// Of our epoch, as peers show that our store was put back from a backup.
+    private enum Renewal {
+        case notNeeded, asked
+        /// The next peer that shows it makes us ask again.
+        case failed
+    }
+
     /// Servers in the order of their names, so that a run can be repeated exactly.
     var order: [ServerName]
     var peers: [ServerName: Peer] = [:]
@@ -23,14 +34,22 @@ package struct Mesh: Sendable {
 
     /// - Parameters:
     ///   - epoch: of this node's store.
+    ///   - run: of this node's store, the present one.
+    ///   - isRestored: the store found out by itself that it was put back from a backup, so nobody needs to show it.
     ///   - records: what the store holds of each peer; none for a new one.
-    package init(identity: LinkIdentity, epoch: Epoch, peers setups: [PeerSetup], records: [ServerName: PeerRecord]) {
+    package init(
+        identity: LinkIdentity, epoch: Epoch, run: Run, isRestored: Bool, peers setups: [PeerSetup],
+        records: [ServerName: PeerRecord]
+    ) {
         self.identity = identity
         self.epoch = epoch
+        self.run = run
+        mayShowRestore = !isRestored
         routing = Routing(own: identity.name, peers: setups)
         for setup in setups where setup.name != identity.name && peers[setup.name] == nil {
             let record = records[setup.name] ?? PeerRecord()
-            peers[setup.name] = Peer(setup, own: identity.name, epoch: epoch, record)
+            peers[setup.name] = Peer(
+                setup, own: identity.name, epoch: epoch, run: run, mayShowRestore: !isRestored, record)
         }
         order = peers.keys.sorted()
     }
@@ -83,9 +102,10 @@ package struct Mesh: Sendable {
         case .presence(let changes):
             for person in changes { people[person.user] = person.isOnline ? person : nil }
             for name in order { peers[name]?.presenceChanged(changes.map(\.user), people) }
-        case .pinned, .queued, .outboxRead, .rewound, .committed, .commitFailed, .refusalsRead:
+        case .pinned, .queued, .outboxRead, .rewound, .rewindFailed, .committed, .commitFailed, .refusalsRead:
             applyToStream(event, at: now, &random, &actions)
         case .renewed(let epoch): renewed(epoch, at: now, &random, &actions)
+        case .renewalFailed: renewal = .failed
         }
     }
 
@@ -129,15 +149,21 @@ package struct Mesh: Sendable {
             }
         case .committed(let name, let epoch, let through, let refused):
             actions += peers[name]?.committed(epoch, through: through, refused: refused) ?? []
+        case .rewindFailed(let name, _):
+            peers[name]?.rewindFailed()
+            closeLink(to: name, storeFailed, at: now, &random, &actions)
         case .commitFailed(let name, let epoch, _):
             peers[name]?.inbound.commitFailed(epoch)
-            let reason = Refusal(.storeFailed, "the store of \(identity.name) cannot take messages now")
-            closeLink(to: name, reason, at: now, &random, &actions)
+            closeLink(to: name, storeFailed, at: now, &random, &actions)
         case .refusalsRead(let name, let epoch, let after, let through, let refusals, let hasMore):
             let answer = peers[name]?.refusalsRead(epoch, after: after, through: through, refusals, hasMore: hasMore)
             actions += answer ?? []
         default: break
         }
+    }
+
+    private var storeFailed: Refusal {
+        Refusal(.storeFailed, "the store of \(identity.name) cannot take messages now")
     }
 
     private mutating func closeLink(
@@ -150,10 +176,13 @@ package struct Mesh: Sendable {
 
     /// A peer remembers more of our streams than we do. Returns why its link ends.
     mutating func knowsMore(_ name: ServerName, _ actions: inout [MeshAction]) -> Refusal {
-        if !isRenewing { actions += [.note(.ownStoreRestored(name)), .renewEpoch] }
-        isRenewing = true
-        return Refusal(
-            .restored, "the store of \(identity.name) was put back from a backup; its streams begin anew")
+        let (before, store) = (renewal, "the store of \(identity.name)")
+        if before == .notNeeded { actions.append(.note(.ownStoreRestored(name))) }
+        if before != .asked { actions.append(.renewEpoch) }
+        renewal = .asked
+        return before == .failed
+            ? Refusal(.storeFailed, "\(store) was put back from a backup and cannot begin anew now")
+            : Refusal(.restored, "\(store) was put back from a backup; its streams begin anew")
     }
 
     /// Our streams have begun anew: the next links say so.
@@ -161,6 +190,7 @@ package struct Mesh: Sendable {
         _ epoch: Epoch, at now: Instant, _ random: inout some RandomNumberGenerator, _ actions: inout [MeshAction]
     ) {
         self.epoch = epoch
+        mayShowRestore = false
         for name in order {
             peers[name]?.epoch = epoch
             peers[name]?.mayShowRestore = false
@@ -212,7 +242,8 @@ package struct Mesh: Sendable {
 
     private func subject(of event: MeshEvent) -> (server: ServerName?, link: LinkID?) {
         switch event {
-        case .started, .tick, .draining, .presence, .withdrawFiles, .renewed, .ordered, .rekeyed: (nil, nil)
+        case .started, .tick, .draining, .presence, .withdrawFiles, .renewed, .renewalFailed, .ordered, .rekeyed:
+            (nil, nil)
         case .opened(let id, _), .received(let id, _), .unreadable(let id, _), .heard(let id), .closed(let id, _),
             .signed(let id, _), .verified(let id, _), .keysAnswer(let id, _, _, _, _), .chunkAnswer(let id, _, _, _),
             .outcomeAnswer(let id, _, _):
@@ -220,6 +251,7 @@ package struct Mesh: Sendable {
         case .askKeys(let address, _): (address.server, nil)
         case .askFile(let question, _): (question.author.server, nil)
         case .pinned(let name, _), .queued(let name, _), .outboxRead(let name, _, _, _), .rewound(let name, _, _),
+            .rewindFailed(let name, _),
             .committed(let name, _, _, _), .commitFailed(let name, _, _), .refusalsRead(let name, _, _, _, _, _):
             (name, nil)
         }

@@ -93,10 +93,12 @@ package struct PeerRecord: Hashable, Sendable {
     package let last: Int64
     /// How far the peer's stream is committed here.
     package let received: StreamPosition.Received?
+    /// The last place of our stream that each earlier run of our store gave out, of those that need not be acknowledged.
+    package let lastPlaces: [Run: Int64]
 
     package init(
         pin: KeyPin? = nil, isPaused: Bool = false, peerEpoch: Epoch? = nil, acknowledged: Int64 = 0, last: Int64 = 0,
-        received: StreamPosition.Received? = nil
+        received: StreamPosition.Received? = nil, lastPlaces: [Run: Int64] = [:]
     ) {
         self.pin = pin
         self.isPaused = isPaused
@@ -104,6 +106,7 @@ package struct PeerRecord: Hashable, Sendable {
         self.acknowledged = acknowledged
         self.last = last
         self.received = received
+        self.lastPlaces = lastPlaces
     }
 }
 
@@ -144,6 +147,8 @@ package enum MeshEvent: Sendable {
     case outboxRead(ServerName, after: Int64, [OutboxRow], hasMore: Bool)
     /// Answers `rewind`: our stream may now be sent from `first` on.
     case rewound(ServerName, Epoch, first: Int64)
+    /// Answers `rewind`: the store cannot do it now.
+    case rewindFailed(ServerName, Epoch)
     /// Places of the peer's stream up to `through` are durable; those in `refused` as refusals, from whatever cause.
     case committed(ServerName, Epoch, through: Int64, refused: [StreamRefusal])
     /// The store could commit neither `seq` nor anything behind it.
@@ -152,6 +157,8 @@ package enum MeshEvent: Sendable {
     case refusalsRead(ServerName, Epoch, after: Int64, through: Int64, [StreamRefusal], hasMore: Bool)
     /// Answers `renewEpoch`: the store has this epoch now.
     case renewed(Epoch)
+    /// Answers `renewEpoch`: the store cannot do it now.
+    case renewalFailed
     /// People of this node whose presence or devices changed.
     case presence([LocalPerson])
     /// One of our sessions wants the device keys of somebody on another server.
@@ -194,9 +201,9 @@ package enum MeshAction: Hashable, Sendable {
     case repin(ServerName, KeyPin)
     /// Answer a test with the time: `.echoed(ref:at:)`.
     case echo(LinkID, ref: Int64)
-    /// The peer's stream goes on at `first` under this epoch: nothing before it will come any more. No answer. Harmless
-    /// if the stored position under the same epoch is already at `first` - 1 or beyond.
-    case beginInbound(ServerName, Epoch, first: Int64)
+    /// The peer's stream goes on at `first` under this epoch: nothing before it will come any more. No answer. If the
+    /// stored position under the same epoch is already at `first` - 1 or beyond, only the run is news.
+    case beginInbound(ServerName, Epoch, first: Int64, Run?)
     /// Commit one place of the peer's stream, in order; with a refusal, only the refusal. Answered by `committed`, one
     /// for many, or `commitFailed`.
     case commit(ServerName, Epoch, seq: Int64, Envelope, refusal: Refusal?)
@@ -207,10 +214,11 @@ package enum MeshAction: Hashable, Sendable {
     case readOutbox(ServerName, after: Int64, countMax: Int, bytesMax: Int)
     /// The peer has everything up to `through`, but for the refused ones. No answer.
     case acknowledge(ServerName, through: Int64, refused: [StreamRefusal])
-    /// The peer's store is in this epoch, new to us: record it and make kept rows that were acknowledged sendable
-    /// again. Answered by `rewound`.
+    /// The peer's store is in this epoch, new to us, or does not know what it acknowledged: record the epoch and make kept
+    /// rows that were acknowledged sendable again. Answered by `rewound`.
     case rewind(ServerName, Epoch)
-    /// Our store was put back from a backup, as a peer shows: give it a new epoch. Answered by `renewed`.
+    /// Our store was put back from a backup, as a peer shows: give it a new epoch. Answered by `renewed` or
+    /// `renewalFailed`.
     case renewEpoch
     /// Read stored refusals of the peer's stream with `after` < seq <= `through`, in order. Those up to `after` are no
     /// longer needed. Answered by `refusalsRead`.

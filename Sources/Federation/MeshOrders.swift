@@ -56,9 +56,9 @@ extension Mesh {
             closeLinks(of: setup.name, reason, at: now, &random, &actions)
             peers[setup.name]?.backoff.overrule()
         } else {
-            var peer = Peer(setup, own: identity.name, epoch: epoch, record)
+            var peer = Peer(
+                setup, own: identity.name, epoch: epoch, run: run, mayShowRestore: mayShowRestore, record)
             peer.changedAt = now
-            peer.mayShowRestore = !isRenewing
             peers[setup.name] = peer
         }
         peersChanged()

@@ -14,6 +14,8 @@ struct Peer: Sendable {
         var files = Requests<FileQuestion>(.files)
         /// It took something from us.
         var hasDelivered = false
+        /// Where our stream begins, as the peer has heard.
+        var firstTold: Int64 = 1
     }
 
     var setup: PeerSetup
@@ -22,7 +24,10 @@ struct Peer: Sendable {
     var epoch: Epoch
     /// Whether to take the peer's word that our store was put back from a backup. That can only have happened before the
     /// node started, so after one renewal nobody's counts: who lies gains no more than to have everything sent again once.
-    var mayShowRestore = true
+    var mayShowRestore: Bool
+    /// The present run of our store, and the last places of earlier ones.
+    private let run: Run
+    private let lastPlaces: [Run: Int64]
     var pin: KeyPin?
     var isPaused: Bool
     /// Another key than the known one, as it was offered; an alarm until the key is trusted.
@@ -39,8 +44,10 @@ struct Peer: Sendable {
     var presence: RemotePresence
     var presenceBudget = PresenceBudget()
     var peerEpoch: Epoch?
-    /// What the peer had of our stream when it showed a new epoch; the stream waits until the store has rewound.
+    /// What the peer had of our stream when the store was asked to rewind; the stream waits until that is done.
     var rewinding: (epoch: Epoch, position: Int64?)?
+    /// Asked by this link and by those before it.
+    private var rewindsUnderWay = 0
     var claimedAt: Instant?
     var lastError: Refusal?
 
@@ -49,10 +56,15 @@ struct Peer: Sendable {
     /// Anybody can claim a name, so claims make us dial no oftener.
     static let claimInterval: Duration = .seconds(10)
 
-    init(_ setup: PeerSetup, own: ServerName, epoch: Epoch, _ record: PeerRecord) {
+    init(
+        _ setup: PeerSetup, own: ServerName, epoch: Epoch, run: Run, mayShowRestore: Bool, _ record: PeerRecord
+    ) {
         self.setup = setup
         self.own = own
         self.epoch = epoch
+        self.run = run
+        self.mayShowRestore = mayShowRestore
+        lastPlaces = record.lastPlaces
         pin = record.pin
         isPaused = record.isPaused
         outbox = Outbox(acknowledged: record.acknowledged, last: record.last)
@@ -100,8 +112,9 @@ struct Peer: Sendable {
         return changes.isEmpty ? actions : actions + [.people(changes)]
     }
 
-    func resume() -> LinkMessage {
-        .resume(StreamPosition(epoch: epoch, first: outbox.first, received: inbound.stored))
+    private mutating func resume() -> LinkMessage {
+        link?.firstTold = outbox.first
+        return .resume(StreamPosition(epoch: epoch, first: outbox.first, received: inbound.stored, run: run))
     }
 
     // MARK: What the peer says
@@ -140,16 +153,28 @@ struct Peer: Sendable {
     ) throws(Refusal) -> [MeshAction] {
         let isFirst = link?.feed == nil
         if isFirst, mayShowRestore, knowsMore(position) { return [.renewEpoch] }
-        var actions = perform(inbound.resume(epoch: position.epoch, first: position.first), nil, nil)
+        let begin = inbound.resume(epoch: position.epoch, first: position.first, run: position.run)
+        var actions = perform(begin, nil, nil)
         guard isFirst else { return actions }
         let people = visible(people)
         link?.feed = PresenceFeed(people, at: now)
-        let received = position.received.flatMap { $0.epoch == epoch ? $0.through : nil }
-        if position.epoch == peerEpoch {
-            actions += perform(try outbox.begin(at: received))
+        let received = position.received.flatMap { $0.epoch == epoch ? $0 : nil }
+        if let received, !isOurs(received) {
+            throw Refusal(.outOfOrder, "resume claims places of the stream that were never sent")
+        }
+        // Whoever does not know what they acknowledged has lost it, or has it from an earlier epoch of ours: then they
+        // know it again.
+        let knowsAll = received?.through ?? 0 >= outbox.acknowledged
+        if position.epoch == peerEpoch, knowsAll, rewindsUnderWay == 0 {
+            // The store has answered an earlier link meanwhile.
+            if let link, outbox.first < link.firstTold { actions.append(.send(link.id, resume())) }
+            actions += perform(try outbox.begin(at: received?.through))
         } else {
-            if peerEpoch != nil { actions.append(.note(.peerRestored(name, position.epoch))) }
-            rewinding = (position.epoch, received)
+            if peerEpoch != nil, peerEpoch != position.epoch {
+                actions.append(.note(.peerRestored(name, position.epoch)))
+            }
+            rewinding = (position.epoch, received?.through)
+            rewindsUnderWay += 1
             actions.append(.rewind(name, position.epoch))
         }
         return actions
@@ -158,11 +183,20 @@ struct Peer: Sendable {
     /// The peer remembers more of our streams than we do: it has places of ours that we never gave out, or our
     /// acknowledgement of places that we do not have. Then our store was put back from a backup.
     private func knowsMore(_ position: StreamPosition) -> Bool {
-        if let received = position.received, received.epoch == epoch, !outbox.mayHaveSent(received.through) {
-            return true
-        }
+        if let received = position.received, received.epoch == epoch, !isOurs(received) { return true }
+        // To whom another epoch of ours was the last, this one is news: they will send again what we have not.
+        guard position.received.map({ $0.epoch == epoch }) ?? false else { return false }
         guard let stored = inbound.stored, stored.epoch == position.epoch else { return false }
         return position.first - 1 > stored.through
+    }
+
+    /// Whether the peer has its last place of our stream from this store, and not from one that was put back since and
+    /// has given out the place anew.
+    private func isOurs(_ received: StreamPosition.Received) -> Bool {
+        guard outbox.mayHaveSent(received.through) else { return false }
+        // What was acknowledged to us was compared when it was.
+        guard let theirs = received.run, theirs != run, received.through > outbox.sureThrough else { return true }
+        return received.through <= lastPlaces[theirs] ?? 0
     }
 
     private mutating func receive(_ seq: Int64, _ envelope: Envelope) throws(Refusal) -> [MeshAction] {
@@ -199,13 +233,16 @@ struct Peer: Sendable {
 
     /// The store has made its kept rows sendable again: the peer hears where the stream begins now, then the stream.
     mutating func rewound(_ epoch: Epoch, first: Int64) throws(Refusal) -> [MeshAction] {
-        guard peerEpoch != epoch else { return [] }
+        rewindsUnderWay = max(0, rewindsUnderWay - 1)
         peerEpoch = epoch
         outbox.rewound(first: first)
-        guard let link, let waiting = rewinding, waiting.epoch == epoch else { return [] }
+        // What the peer acknowledges must not be rewound behind it, so the last of several answers counts.
+        guard rewindsUnderWay == 0, let link, let waiting = rewinding, waiting.epoch == epoch else { return [] }
         rewinding = nil
         return [.send(link.id, resume())] + perform(try outbox.begin(at: waiting.position))
     }
+
+    mutating func rewindFailed() { rewindsUnderWay = max(0, rewindsUnderWay - 1) }
 
     /// The answer to a question that cannot be asked, or not be answered any more.
     static let notLinked = Refusal(.timedOut, "there is no link to that server now; try again later")
@@ -253,7 +290,8 @@ struct Peer: Sendable {
         var actions: [MeshAction] = []
         for step in steps {
             switch step {
-            case .begin(let epoch, let first): actions.append(.beginInbound(name, epoch, first: first))
+            case .begin(let epoch, let first, let run):
+                actions.append(.beginInbound(name, epoch, first: first, run))
             case .commit(let epoch, let seq):
                 if let refusal { actions.append(.note(.itemRefused(name, seq: seq, refusal.code))) }
                 actions.append(

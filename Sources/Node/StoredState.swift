@@ -8,6 +8,8 @@ package struct StoredState: Sendable {
     package let accounts: [Account]
     package let devices: [UserName: [DeviceKey]]
     package let decisions: PeerDecisions
+    /// The store was put back from a backup, and knows it.
+    package let isRestored: Bool
 
     package init(reading store: NodeStore) throws(StoreError) {
         let replies = store.perform([.streams, .accounts, .devices, .peerDecisions])
@@ -18,6 +20,7 @@ package struct StoredState: Sendable {
         self.accounts = accounts
         self.devices = devices
         self.decisions = decisions
+        isRestored = store.isRestored
     }
 }
 
@@ -27,7 +30,8 @@ extension PeerRecord {
         let stream = streams.peers.first { $0.server == name }
         self.init(
             pin: streams.pins.first { $0.server == name }?.pin, isPaused: isPaused, peerEpoch: stream?.epoch,
-            acknowledged: stream?.acknowledged ?? 0, last: stream?.last ?? 0, received: stream?.inbound)
+            acknowledged: stream?.acknowledged ?? 0, last: stream?.last ?? 0, received: stream?.inbound,
+            lastPlaces: stream?.lastPlaces ?? [:])
     }
 }
 
@@ -60,8 +64,7 @@ extension Hub {
         }
         let mesh = Mesh(
             identity: LinkIdentity(name: setup.serverName, key: key, rotations: rotations), epoch: stored.streams.epoch,
-            peers: peers,
-            records: records)
+            run: stored.streams.run, isRestored: stored.isRestored, peers: peers, records: records)
         let accounts = Set(stored.accounts.map(\.user)).union(setup.admin.map(\.user))
         self.init(
             name: setup.serverName, mesh: mesh, accounts: accounts, devices: stored.devices,

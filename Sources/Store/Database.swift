@@ -139,6 +139,37 @@ package final class Database {
         }
     }
 
+    /// All that is committed, as a file would hold it.
+    package func contents() throws(StoreError) -> [UInt8] {
+        let connection = try open()
+        var bytesCount: Int64 = 0
+        guard let bytes = sqlite3_serialize(connection, "main", &bytesCount, 0) else {
+            // An empty database has no page yet.
+            guard bytesCount == 0 else { throw StoreError(code: SQLITE_NOMEM, connection: connection) }
+            return []
+        }
+        defer { sqlite3_free(bytes) }
+        return Array(UnsafeBufferPointer(start: bytes, count: Int(bytesCount)))
+    }
+
+    /// Opens, in memory, a copy of a database that had these contents.
+    package convenience init(contents: [UInt8], isBulk: Bool = false) throws(StoreError) {
+        try self.init(path: ":memory:", isBulk: isBulk)
+        guard !contents.isEmpty else { return }
+        let connection = try open()
+        let count = UInt64(contents.count)
+        guard let copy = sqlite3_malloc64(count)?.assumingMemoryBound(to: UInt8.self) else {
+            throw StoreError(code: SQLITE_NOMEM, connection: connection)
+        }
+        contents.withUnsafeBufferPointer { bytes in
+            if let start = bytes.baseAddress { copy.update(from: start, count: bytes.count) }
+        }
+        let flags = UInt32(SQLITE_DESERIALIZE_FREEONCLOSE | SQLITE_DESERIALIZE_RESIZEABLE)
+        // The copy is SQLite's from here on, whether this succeeds or not.
+        let code = sqlite3_deserialize(connection, "main", copy, Int64(count), Int64(count), flags)
+        guard code == SQLITE_OK else { throw StoreError(code: code, connection: connection) }
+    }
+
     package var isInTransaction: Bool { connection != nil && sqlite3_get_autocommit(connection) == 0 }
 
     private func prepareBulk() throws(StoreError) {

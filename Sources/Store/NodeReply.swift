@@ -36,7 +36,8 @@ package enum NodeReply: Hashable, Sendable, BatchReply {
     /// Those that are known, in the order in which they were asked for; of `unknown` there is no record.
     case states([MessageState], unknown: [MessageID])
     case history(HistoryPage)
-    case heads([Welcome.Head])
+    /// `known` is the last of the client's runs that the store knows.
+    case heads([Welcome.Head], known: MetRun? = nil)
 }
 
 /// A message of our own user, committed.
@@ -139,28 +140,34 @@ package struct Streams: Hashable, Sendable {
         package let epoch: Epoch?
         /// The peer's stream to us.
         package let inbound: StreamPosition.Received?
+        /// The last place that each earlier run gave out, of those that the peer need not have acknowledged.
+        package let lastPlaces: [Run: Int64]
 
         /// The smallest number that may still be sent; `last` + 1 if all is acknowledged.
         package var first: Int64 { min(acknowledged, last) + 1 }
 
         package init(
-            server: ServerName, last: Int64, acknowledged: Int64, epoch: Epoch?, inbound: StreamPosition.Received?
+            server: ServerName, last: Int64, acknowledged: Int64, epoch: Epoch?, inbound: StreamPosition.Received?,
+            lastPlaces: [Run: Int64] = [:]
         ) {
             self.server = server
             self.last = last
             self.acknowledged = acknowledged
             self.epoch = epoch
             self.inbound = inbound
+            self.lastPlaces = lastPlaces
         }
     }
 
     /// Our own.
     package let epoch: Epoch
+    package let run: Run
     package let pins: [Pin]
     package let peers: [Peer]
 
-    package init(epoch: Epoch, pins: [Pin], peers: [Peer]) {
+    package init(epoch: Epoch, run: Run, pins: [Pin], peers: [Peer]) {
         self.epoch = epoch
+        self.run = run
         self.pins = pins
         self.peers = peers
     }

@@ -15,8 +15,9 @@ package enum NodeRequest: Hashable, Sendable {
     /// Goes past message `seq` of a peer's stream without taking it, and keeps the refusal. Answers as `receive` does.
     case refuse(from: ServerName, epoch: Epoch, seq: Int64, Refusal, at: Int64)
     /// Says that a peer's stream in `epoch` continues at `first`. Another epoch than the known one starts a new
-    /// stream; in the same one the position only moves forward. Answers `inbound`.
-    case beginInbound(from: ServerName, epoch: Epoch, first: Int64)
+    /// stream; in the same one the position only moves forward. From here on it comes from this run of the peer's store.
+    /// Answers `inbound`.
+    case beginInbound(from: ServerName, epoch: Epoch, first: Int64, run: Run? = nil)
     /// The refusals of a peer's present stream above `after`, oldest first. Answers `refusals`.
     case refusals(peer: ServerName, after: Int64)
 
@@ -27,11 +28,10 @@ package enum NodeRequest: Hashable, Sendable {
     /// The unacknowledged part of the stream to a peer above `after`, in order; at least one item if there is any.
     /// Answers `outbox`.
     case outbox(peer: ServerName, after: Int64, countMax: Int, bytesMax: Int)
-    /// The peer shows a new epoch, so all that is retained for it is unsent again. Known epochs change nothing.
+    /// The peer shows a new epoch, or knows less than it acknowledged, so all that is retained for it is unsent again.
     /// Answers `rewound`.
     case rewind(peer: ServerName, epoch: Epoch)
-    /// This store was put back from a backup, as others show: it gets a new epoch, and heads tell from where on their
-    /// numbers mean something new. Answers `done`.
+    /// This store was put back from a backup, as others show: it gets a new epoch. Answers `done`.
     case renewEpoch(Epoch)
     /// Turns messages whose deadline has passed `unconfirmed`, some at a time. Answers `expired`.
     case expire(at: Int64)
@@ -81,8 +81,9 @@ package enum NodeRequest: Hashable, Sendable {
     case states(author: Address, ids: [MessageID])
     /// A page of a conversation as `owner` sees it; at least one entry if there is any. Answers `history`.
     case history(owner: Address, HistoryRange, bytesMax: Int)
-    /// Where the liveliest conversations of `owner` stand, `public` included, the liveliest first. Answers `heads`.
-    case heads(owner: Address, countMax: Int)
+    /// Where the liveliest conversations of `owner` stand, `public` included, the liveliest first, and from where on they
+    /// are news to a client that has met these runs, the last one first. Answers `heads`.
+    case heads(owner: Address, countMax: Int, met: [MetRun] = [])
 }
 
 extension NodeRequest: BatchRequest {
@@ -104,6 +105,8 @@ extension NodeRequest: BatchRequest {
 }
 
 extension NodeRequest {
+    var isRenewal: Bool { if case .renewEpoch = self { true } else { false } }
+
     /// When it adds a message; nil for all others.
     var additionAt: Int64? {
         switch self {

@@ -1,6 +1,6 @@
 extension Schema {
     /// The database of a node. Times are milliseconds since 1970, epochs and checksums are bit patterns.
-    package static let node = Schema(applicationID: 0x5052_4E31, steps: [nodeStep1, nodeStep2, nodeStep3])
+    package static let node = Schema(applicationID: 0x5052_4E31, steps: [nodeStep1, nodeStep2, nodeStep3, nodeStep4])
 
     /// `message.state` is a `StoredState`, `outbox.state` an `OutboxState`. A peer's retained outbox rows are
     /// contiguous up to `peer.last_seq`; all up to `peer.acknowledged` are settled; `queued_*` count the waiting ones.
@@ -60,7 +60,6 @@ extension Schema {
         CREATE TABLE pin (server TEXT PRIMARY KEY, key BLOB NOT NULL, pinned_at INTEGER NOT NULL) STRICT;
         """
 
-    /// `conversation.base_seq` is the last number that belongs to an earlier epoch: what was behind it then is lost.
     private static let nodeStep2 = "ALTER TABLE conversation ADD COLUMN base_seq INTEGER NOT NULL DEFAULT 0"
 
     /// `pin.origin` is a `KeyPin.Origin`; `instead_of` the key of the setup file that a pin stands in for. What
@@ -73,5 +72,13 @@ extension Schema {
             server TEXT PRIMARY KEY, address TEXT NOT NULL, key BLOB, added_at INTEGER NOT NULL
         ) STRICT;
         CREATE TABLE paused_peer (server TEXT PRIMARY KEY, paused_at INTEGER NOT NULL) STRICT;
+        """
+
+    /// A `run` began with the last message at `position`. `peer.inbound_run` is the peer's run when it last sent something.
+    private static let nodeStep4 = """
+        ALTER TABLE conversation DROP COLUMN base_seq;
+        CREATE TABLE run (number INTEGER PRIMARY KEY, run INTEGER NOT NULL, position INTEGER NOT NULL) STRICT;
+        CREATE INDEX run_run ON run (run);
+        ALTER TABLE peer ADD COLUMN inbound_run INTEGER;
         """
 }

@@ -35,40 +35,59 @@ package final class NodeStore: DatabaseStore {
     package internal(set) var broken: StoreError?
     /// The database had come further once: it was put back from a backup, and has a new epoch since.
     package private(set) var isRestored = false
-    /// The last message when the store was opened.
-    let positionAtOpening: Int64
     /// nil for a database that is forgotten.
-    private let markPath: String?
+    private let marks: (any LifeMarkKeeper)?
     private var markedAt: Int64 = .min
 
     /// Opens or makes the database at `path` (`:memory:` for one that is forgotten).
     /// - Parameters:
-    ///   - epoch: Random; names this store if it is new or was put back from a backup, ignored otherwise.
+    ///   - epoch: Random; names this run of the store, and the store itself if it is new or was put back from a backup.
     ///   - now: Milliseconds since 1970.
-    package init(path: String, epoch: Epoch, now: Int64, limits: Limits = Limits()) throws(StoreError) {
-        database = try Database(path: path)
+    package convenience init(
+        path: String, epoch: Epoch, now: Int64, limits: Limits = Limits()
+    ) throws(StoreError) {
+        let marks = path == ":memory:" ? nil : LifeMarkFile(path: path + ".mark")
+        let freeSpace = FreeSpace(path: path, bytesMin: limits.freeBytesMin)
+        try self.init(try Database(path: path), marks, freeSpace, epoch: epoch, now: now, limits: limits)
+    }
+
+    /// Opens a database in memory as one that a file holds is opened. Nobody else uses it as long as this store does.
+    package convenience init(
+        _ database: Database, marks: any LifeMarkKeeper, epoch: Epoch, now: Int64
+    ) throws(StoreError) {
+        let limits = Limits()
+        let freeSpace = FreeSpace(path: ":memory:", bytesMin: limits.freeBytesMin)
+        try self.init(database, marks, freeSpace, epoch: epoch, now: now, limits: limits)
+    }
+
+    private init(
+        _ database: Database, _ marks: (any LifeMarkKeeper)?, _ freeSpace: FreeSpace, epoch: Epoch, now: Int64,
+        limits: Limits
+    ) throws(StoreError) {
+        self.database = database
+        self.marks = marks
         self.limits = limits
-        freeSpace = FreeSpace(path: path, bytesMin: limits.freeBytesMin)
+        self.freeSpace = freeSpace
         try Schema.node.apply(to: database)
         if let bytesMax = limits.fileBytesMax { try database.limitFile(bytesMax: bytesMax) }
         if try database.first("SELECT 1 FROM node", read: { $0.integer(0) }) == nil {
             try database.run("INSERT INTO node VALUES (?, ?)", Int64(bitPattern: epoch.value), now)
         }
-        positionAtOpening =
-            try database.first("SELECT max(position) FROM message") { $0.isNull(0) ? 0 : $0.integer(0) } ?? 0
-        markPath = path == ":memory:" ? nil : path + ".mark"
-        if let markPath, let mark = LifeMark(at: markPath), try self.mark().isBehind(mark) {
+        if let mark = marks?.read(), try self.mark().isBehind(mark) {
             isRestored = true
-            _ = try database.transaction { () throws(StoreError) in try renewEpoch(epoch) }
+            _ = try renewEpoch(epoch)
         }
-        writeMark(at: now)
+        try beginRun(Run(epoch.value))
+        writeMark(at: now, isSynced: isRestored)
     }
 
     package func perform(_ requests: [NodeRequest]) -> [NodeReply] {
         let replies = performBatch(requests)
-        if markPath != nil, let at = requests.lazy.compactMap(\.additionAt).last, isMarkOld(at: at) {
+        if marks != nil, let at = requests.lazy.compactMap(\.additionAt).last, isMarkOld(at: at) {
             writeMark(at: at)
         }
+        // A mark of the epoch before would make the next opening renew it once more.
+        if requests.contains(where: \.isRenewal) { writeMark(at: markedAt, isSynced: true) }
         return replies
     }
 
@@ -92,20 +111,15 @@ package final class NodeStore: DatabaseStore {
         return overflow || !(0..<NodeStore.markMilliseconds).contains(age)
     }
 
-    private func writeMark(at now: Int64) {
-        guard let markPath, let mark = try? mark() else { return }
-        mark.write(to: markPath)
+    private func writeMark(at now: Int64, isSynced: Bool = false) {
+        guard let marks, let mark = try? mark() else { return }
+        marks.write(mark, isSynced: isSynced)
         markedAt = now
     }
 
-    /// Everything that is told of streams and conversations begins anew; see `NodeRequest.renewEpoch`.
+    /// Everything that is told of streams begins anew; see `NodeRequest.renewEpoch`.
     func renewEpoch(_ epoch: Epoch) throws(StoreError) -> NodeReply {
         try database.run("UPDATE node SET epoch = ?", Int64(bitPattern: epoch.value))
-        try database.run(
-            """
-            UPDATE conversation SET base_seq = coalesce(
-                (SELECT max(seq) FROM message WHERE conversation = conversation.id AND position <= ?), 0)
-            """, positionAtOpening)
         return .done
     }
 
@@ -126,7 +140,8 @@ package final class NodeStore: DatabaseStore {
             try receive(envelope, in: InboundPlace(peer: peer, epoch: epoch, seq: seq, at: at), local: local)
         case .refuse(let peer, let epoch, let seq, let refusal, let at):
             try refuse(refusal, in: InboundPlace(peer: peer, epoch: epoch, seq: seq, at: at))
-        case .beginInbound(let peer, let epoch, let first): try beginInbound(from: peer, epoch: epoch, first: first)
+        case .beginInbound(let peer, let epoch, let first, let run):
+            try beginInbound(from: peer, epoch: epoch, first: first, run: run)
         case .refusals(let peer, let after): try refusals(peer: peer, after: after)
         case .acknowledge(let peer, let through, let refused, let at):
             try acknowledge(peer: peer, through: through, refused: refused, at: at)
@@ -140,7 +155,7 @@ package final class NodeStore: DatabaseStore {
         case .pin(let server, let key, let at): try pin(server, key, at: at)
         case .states(let author, let ids): try states(author: author, ids: ids)
         case .history(let owner, let range, let bytesMax): try history(owner: owner, range, bytesMax: bytesMax)
-        case .heads(let owner, let countMax): try heads(owner: owner, countMax: countMax)
+        case .heads(let owner, let countMax, let met): try heads(owner: owner, countMax: countMax, met: met)
         case .repin, .peerDecisions, .addPeer, .removePeer, .pausePeer: try answerAboutServers(request)
         default: try answerAboutPeople(request)
         }

@@ -36,24 +36,34 @@ extension NodeStore {
         return .history(scan.page(of: range.conversation, last: last))
     }
 
-    func heads(owner: Address, countMax: Int) throws(StoreError) -> NodeReply {
-        .heads(
-            try database.rows(
-                """
-                SELECT first, second, last_seq, base_seq, last_position FROM conversation WHERE first = ?1
-                UNION ALL SELECT first, second, last_seq, base_seq, last_position FROM conversation WHERE second = ?1
-                UNION ALL SELECT NULL, NULL, last_seq, base_seq, last_position FROM conversation
+    func heads(owner: Address, countMax: Int, met: [MetRun]) throws(StoreError) -> NodeReply {
+        var known: MetRun?
+        var agreed = Int64.max
+        if !met.isEmpty, case .partly(let run, let through) = try agreement(with: met) {
+            (known, agreed) = (run, through)
+        } else {
+            known = met.first
+        }
+        let heads = try database.rows(
+            """
+            SELECT first, second, last_seq, CASE WHEN last_position > ?3 THEN coalesce((SELECT seq FROM message m
+                WHERE m.conversation = c.id AND m.position <= ?3 ORDER BY seq DESC LIMIT 1), 0) END
+            FROM (SELECT id, first, second, last_seq, last_position FROM conversation WHERE first = ?1
+                UNION ALL SELECT id, first, second, last_seq, last_position FROM conversation WHERE second = ?1
+                UNION ALL SELECT id, NULL, NULL, last_seq, last_position FROM conversation
                     WHERE id = 1 AND last_seq > 0
-                ORDER BY last_position DESC LIMIT ?2
-                """, owner.text, max(0, min(countMax, Welcome.headsMax))
-            ) { row -> Welcome.Head? in
-                guard let first = row.optionalText(0) else {
-                    return Welcome.Head(conversation: .everyone, seq: row.count(2), base: row.count(3))
-                }
-                let other = first == owner.text ? row.optionalText(1) ?? first : first
-                guard let address = try? Address(parsing: other) else { return nil }
-                return Welcome.Head(conversation: .direct(address), seq: row.count(2), base: row.count(3))
-            })
+                ORDER BY last_position DESC LIMIT ?2) c
+            """, owner.text, max(0, min(countMax, Welcome.headsMax)), agreed
+        ) { row -> Welcome.Head? in
+            let (seq, base) = (row.count(2), row.optionalInteger(3))
+            guard let first = row.optionalText(0) else {
+                return Welcome.Head(conversation: .everyone, seq: seq, base: base)
+            }
+            let other = first == owner.text ? row.optionalText(1) ?? first : first
+            guard let address = try? Address(parsing: other) else { return nil }
+            return Welcome.Head(conversation: .direct(address), seq: seq, base: base)
+        }
+        return .heads(heads, known: known)
     }
 }
 

@@ -36,9 +36,13 @@ extension NodeStore {
         return try settle(place, peer, refusal: refusal)
     }
 
-    func beginInbound(from name: ServerName, epoch: Epoch, first: Int64) throws(StoreError) -> NodeReply {
+    func beginInbound(
+        from name: ServerName, epoch: Epoch, first: Int64, run: Run?
+    ) throws(StoreError) -> NodeReply {
         guard first >= 1 else { return .refused(Refusal(.badValue, "a stream begins at 1 or later")) }
         let peer = try peer(name)
+        try database.run(
+            "UPDATE peer SET inbound_run = ? WHERE id = ?", run.map { Int64(bitPattern: $0.value) }, peer.id)
         if let inbound = peer.inbound, inbound.epoch == epoch {
             let through = max(inbound.through, first - 1)
             try advance(peer, to: through)

@@ -105,7 +105,6 @@ extension NodeStore {
 
     func rewind(peer name: ServerName, epoch: Epoch) throws(StoreError) -> NodeReply {
         let peer = try peer(name)
-        guard peer.epoch != epoch else { return .rewound(first: peer.acknowledged + 1) }
         let oldest = try database.first("SELECT min(seq) FROM outbox WHERE peer = ?", peer.id) {
             $0.isNull(0) ? nil : $0.count(0)
         }

@@ -2,8 +2,9 @@ import Wire
 
 /// What the store knows of one peer.
 struct Peer {
-    static let columns =
-        "id, name, last_seq, acknowledged, queued_rows, queued_bytes, epoch, inbound_epoch, inbound_through"
+    static let columns = """
+        id, name, last_seq, acknowledged, queued_rows, queued_bytes, epoch, inbound_epoch, inbound_through, inbound_run
+        """
 
     let id: Int64
     let name: ServerName
@@ -26,7 +27,8 @@ struct Peer {
         queuedBytes = row.count(5)
         epoch = row.optionalInteger(6).map { Epoch(UInt64(bitPattern: $0)) }
         inbound = row.optionalInteger(7).map { epoch in
-            StreamPosition.Received(epoch: Epoch(UInt64(bitPattern: epoch)), through: row.count(8))
+            let run = row.optionalInteger(9).map { Run(UInt64(bitPattern: $0)) }
+            return StreamPosition.Received(epoch: Epoch(UInt64(bitPattern: epoch)), through: row.count(8), run: run)
         }
     }
 }
@@ -70,13 +72,14 @@ extension NodeStore {
             return Streams.Pin(server: server, pin: pin)
         }
         let peers = try database.rows("SELECT \(Peer.columns) FROM peer ORDER BY name") { Peer($0) }
+        let lastPlaces = try lastPlaces()
         return .streams(
             Streams(
-                epoch: epoch, pins: pins,
+                epoch: epoch, run: try run(), pins: pins,
                 peers: peers.map { peer in
                     Streams.Peer(
                         server: peer.name, last: peer.lastSeq, acknowledged: peer.acknowledged, epoch: peer.epoch,
-                        inbound: peer.inbound)
+                        inbound: peer.inbound, lastPlaces: lastPlaces[peer.name] ?? [:])
                 }))
     }
 

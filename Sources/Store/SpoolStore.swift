@@ -22,8 +22,17 @@ package final class SpoolStore: DatabaseStore {
     package internal(set) var broken: StoreError?
 
     /// Opens or makes the database at `path` (`:memory:` for one that is forgotten).
-    package init(path: String, limits: SpoolLimits = SpoolLimits()) throws(StoreError) {
-        database = try Database(path: path, isBulk: true)
+    package convenience init(path: String, limits: SpoolLimits = SpoolLimits()) throws(StoreError) {
+        try self.init(try Database(path: path, isBulk: true), path: path, limits: limits)
+    }
+
+    /// Opens a bulk database in memory. Nobody else uses it as long as this store does.
+    package convenience init(_ database: Database) throws(StoreError) {
+        try self.init(database, path: ":memory:", limits: SpoolLimits())
+    }
+
+    private init(_ database: Database, path: String, limits: SpoolLimits) throws(StoreError) {
+        self.database = database
         self.limits = limits
         freeSpace = FreeSpace(path: path, bytesMin: limits.freeBytesMin)
         try Schema.spool.apply(to: database)

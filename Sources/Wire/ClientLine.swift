@@ -4,8 +4,8 @@ package enum ClientLine: Hashable, Sendable {
     case hello(version: Int64, server: ServerName, nonce: [UInt8])
     /// Begins SCRAM-SHA-256 (RFC 5802): `data` is the client-first message.
     case login(user: UserName, method: LoginMethod, data: String)
-    /// The client-final message.
-    case response(data: String)
+    /// The client-final message, and which runs of the node's store the client has met, the last one first.
+    case response(data: String, met: [MetRun] = [])
     /// Registers this session's device. Messages can be sealed to it from then on.
     case publish(DeviceKey)
     case message(Draft)

@@ -43,7 +43,12 @@ extension ClientLine {
             writer.member("user", user.text)
             if case .token(let id) = method { writer.member("token", base64: id) }
             writer.member("data", data)
-        case .response(let data): writer.member("data", data)
+        case .response(let data, let met):
+            writer.member("data", data)
+            guard !met.isEmpty else { return }
+            writer.array("met") { writer in
+                for run in met { writer.object { run.encode(into: &$0) } }
+            }
         case .publish(let key): writer.object("device") { key.encode(into: &$0) }
         case .message(let draft): writer.object("envelope") { draft.encode(into: &$0) }
         case .who(let ref), .ping(let ref), .pong(let ref): writer.member("ref", ref)
@@ -88,7 +93,13 @@ extension ClientLine {
             let method = token.map(LoginMethod.token) ?? .password
             let data = try object.string("data", bytesMax: LoginMethod.dataBytesMax)
             self = .login(user: try object.userName("user"), method: method, data: data)
-        case "response": self = .response(data: try object.string("data", bytesMax: LoginMethod.dataBytesMax))
+        case "response":
+            let data = try object.string("data", bytesMax: LoginMethod.dataBytesMax)
+            var met: [MetRun] = []
+            if object.has("met") {
+                for run in try object.objects("met", countMax: MetRun.countMax) { met.append(try MetRun(run)) }
+            }
+            self = .response(data: data, met: met)
         case "publish": self = .publish(try DeviceKey(try object.object("device")))
         case "message": self = .message(try Draft(try object.object("envelope")))
         case "who": self = .who(ref: try object.ref())

@@ -211,6 +211,8 @@ extension JSONObject {
         return epoch
     }
 
+    package func run(_ name: String) throws(Refusal) -> Run { Run(try epoch(name).value) }
+
     private func badAddress(_ name: String, _ error: AddressError) -> Refusal {
         Refusal(.badAddress, "\"\(name)\": \(error.text)")
     }

@@ -94,21 +94,27 @@ package struct StreamPosition: Hashable, Sendable {
     package let first: Int64
     /// The other side's epoch as this side knows it, and how far it has committed that stream; nil if it has nothing.
     package let received: Received?
+    /// The run of the speaker's store; nil from a node that does not tell.
+    package let run: Run?
 
     package struct Received: Hashable, Sendable {
         package let epoch: Epoch
         package let through: Int64
+        /// The other side's run when the last of it came.
+        package let run: Run?
 
-        package init(epoch: Epoch, through: Int64) {
+        package init(epoch: Epoch, through: Int64, run: Run? = nil) {
             self.epoch = epoch
             self.through = through
+            self.run = run
         }
     }
 
-    package init(epoch: Epoch, first: Int64, received: Received?) {
+    package init(epoch: Epoch, first: Int64, received: Received?, run: Run? = nil) {
         self.epoch = epoch
         self.first = first
         self.received = received
+        self.run = run
     }
 }
 

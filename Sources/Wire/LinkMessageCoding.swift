@@ -171,19 +171,23 @@ extension StreamPosition {
     func encode(into writer: inout JSONWriter) {
         writer.member("epoch", epoch.text)
         writer.member("first", first)
+        if let run { writer.member("run", run.text) }
         guard let received else { return }
         writer.object("received") { writer in
             writer.member("epoch", received.epoch.text)
             writer.member("through", received.through)
+            if let run = received.run { writer.member("run", run.text) }
         }
     }
 
     init(_ object: JSONObject) throws(Refusal) {
         epoch = try object.epoch("epoch")
         first = try object.integer("first", in: 1...Int64.max)
+        run = object.has("run") ? try object.run("run") : nil
         if let inner = try object.optionalObject("received") {
-            let epoch = try inner.epoch("epoch")
-            received = Received(epoch: epoch, through: try inner.integer("through", in: 0...Int64.max))
+            let through = try inner.integer("through", in: 0...Int64.max)
+            let run = inner.has("run") ? try inner.run("run") : nil
+            received = Received(epoch: try inner.epoch("epoch"), through: through, run: run)
         } else {
             received = nil
         }

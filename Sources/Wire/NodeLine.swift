@@ -57,14 +57,19 @@ package struct Welcome: Hashable, Sendable {
     /// Of the node's store: another one than before says that it was put back from a backup. nil from a node of an earlier
     /// version.
     package let epoch: Epoch?
+    /// The present run of the node's store; nil from a node of an earlier version.
+    package let run: Run?
+    /// The last run that both the client has met and the store knows, and where it ended for both of them; nil if there
+    /// is none.
+    package let known: MetRun?
 
     package struct Head: Hashable, Sendable {
         package let conversation: Conversation
         package let seq: Int64
-        /// The last number that means the same as in the epoch before.
-        package let base: Int64
+        /// The last number that means what the client knows it to mean; nil if all do.
+        package let base: Int64?
 
-        package init(conversation: Conversation, seq: Int64, base: Int64 = 0) {
+        package init(conversation: Conversation, seq: Int64, base: Int64? = nil) {
             self.conversation = conversation
             self.seq = seq
             self.base = base
@@ -73,7 +78,7 @@ package struct Welcome: Hashable, Sendable {
 
     package init(
         data: String, address: Address, token: ResumeToken, heads: [Head], fileBytesMax: Int64? = nil,
-        epoch: Epoch? = nil
+        epoch: Epoch? = nil, run: Run? = nil, known: MetRun? = nil
     ) {
         self.data = data
         self.address = address
@@ -81,6 +86,8 @@ package struct Welcome: Hashable, Sendable {
         self.heads = heads
         self.fileBytesMax = fileBytesMax
         self.epoch = epoch
+        self.run = run
+        self.known = known
     }
 
     /// 1,000 heads of the longest names take under 200 KiB, which fits a line.

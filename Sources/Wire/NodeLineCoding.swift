@@ -148,12 +148,14 @@ extension Welcome {
                 writer.object { writer in
                     writer.member("conversation", head.conversation.text)
                     writer.member("seq", head.seq)
-                    if head.base > 0 { writer.member("base", head.base) }
+                    if let base = head.base { writer.member("base", base) }
                 }
             }
         }
         if let fileBytesMax { writer.member("fileBytesMax", fileBytesMax) }
         if let epoch { writer.member("epoch", epoch.text) }
+        if let run { writer.member("run", run.text) }
+        if let known { writer.object("known") { known.encode(into: &$0) } }
     }
 
     init(_ object: JSONObject) throws(Refusal) {
@@ -166,12 +168,14 @@ extension Welcome {
         for head in try object.objects("heads", countMax: Welcome.headsMax) {
             let conversation = try head.conversation("conversation")
             let seq = try head.integer("seq", in: 0...Int64.max)
-            let base = try head.optionalInteger("base", in: 0...seq) ?? 0
+            let base = try head.optionalInteger("base", in: 0...seq)
             heads.append(Head(conversation: conversation, seq: seq, base: base))
         }
         self.heads = heads
         fileBytesMax = try object.optionalInteger("fileBytesMax", in: 0...Int64.max)
         epoch = object.has("epoch") ? try object.epoch("epoch") : nil
+        run = object.has("run") ? try object.run("run") : nil
+        known = try object.optionalObject("known").map { known throws(Refusal) in try MetRun(known) }
     }
 }
 

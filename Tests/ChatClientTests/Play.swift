@@ -195,18 +195,21 @@ struct Play {
 
     /// The whole opening, from an accepted connection to the welcome.
     mutating func login(
-        _ heads: [(Conversation, Int64)] = [], fileBytesMax: Int64? = 1 << 30, epoch: Epoch? = nil, base: Int64 = 0
+        _ heads: [(Conversation, Int64)] = [], fileBytesMax: Int64? = 1 << 30, epoch: Epoch? = nil, base: Int64? = nil,
+        run: UInt64? = nil, known: MetRun? = nil
     ) {
         hello()
-        welcome(heads, fileBytesMax: fileBytesMax, epoch: epoch, base: base)
+        welcome(heads, fileBytesMax: fileBytesMax, epoch: epoch, base: base, run: run, known: known)
     }
 
     mutating func welcome(
-        _ heads: [(Conversation, Int64)] = [], fileBytesMax: Int64? = 1 << 30, epoch: Epoch? = nil, base: Int64 = 0
+        _ heads: [(Conversation, Int64)] = [], fileBytesMax: Int64? = 1 << 30, epoch: Epoch? = nil, base: Int64? = nil,
+        run: UInt64? = nil, known: MetRun? = nil
     ) {
         let places = heads.map { Welcome.Head(conversation: $0.0, seq: $0.1, base: base) }
         let welcome = Welcome(
-            data: "v", address: alice, token: token, heads: places, fileBytesMax: fileBytesMax, epoch: epoch)
+            data: "v", address: alice, token: token, heads: places, fileBytesMax: fileBytesMax, epoch: epoch,
+            run: run.map { Run($0) }, known: known)
         give(.line(.welcome(welcome)))
     }
 

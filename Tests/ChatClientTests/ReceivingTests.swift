@@ -137,31 +137,73 @@ import Wire
     /// A store that was put back may have come further again: its numbers mean other messages from the base on.
     @Test func aRestoredNodeIsReadFromWhereItWentBackTo() {
         var play = Play()
-        play.login([(.everyone, 0)], epoch: Epoch(1))
+        play.login([(.everyone, 0)], epoch: Epoch(1), run: 1)
         for seq in 1...5 { play.give(.line(.message(spoken(Int64(seq)), in: .everyone))) }
         #expect(play.shown == [1, 2, 3, 4, 5])
         play.give(.closed(reason: "restored"))
         play.advance(by: .seconds(1))
-        play.login([(.everyone, 7)], epoch: Epoch(2), base: 3)
+        let known = MetRun(run: Run(1), through: 90)
+        play.login([(.everyone, 7)], epoch: Epoch(2), base: 3, run: 2, known: known)
         #expect(play.errors == ["node-went-back"])
         #expect(play.actions.contains(.saveCursor(.everyone, 3)))
-        #expect(play.actions.contains(.saveNodeEpoch(Epoch(2))))
+        let met = MetStore(epoch: Epoch(2), runs: [MetRun(run: Run(2)), known])
+        #expect(play.actions.contains(.saveNodeStore(met)))
         let asked = play.sent.compactMap { line -> Int64? in
             if case .history(_, let range) = line { range.after } else { nil }
         }
         #expect(asked.last == 3)
-        // The same epoch again is nothing new.
+        // The same run again is nothing new.
         play.give(.closed(reason: "cut"))
         play.advance(by: .seconds(1))
-        play.login([(.everyone, 7)], epoch: Epoch(2), base: 3)
+        play.login([(.everyone, 7)], epoch: Epoch(2), run: 2, known: MetRun(run: Run(2)))
         #expect(play.errors == ["node-went-back"])
+        #expect(play.sent.compactMap { if case .response(_, let met) = $0 { met } else { nil } }.last == met.runs)
+    }
+
+    /// Nobody noticed, but this client was shown more of that run than there is.
+    @Test func whatOnlyTheClientKnowsCountsToo() {
+        var play = ready()
+        for seq in Int64(11)...13 { play.give(.line(.message(spoken(seq), in: .everyone))) }
+        play.give(.closed(reason: "cut"))
+        play.advance(by: .seconds(1))
+        play.login([(.everyone, 20)], epoch: Epoch(1), base: 12, run: 2, known: MetRun(run: Run(1), through: 40))
+        #expect(play.errors == ["node-went-back"])
+        #expect(play.lastHistory?.range.after == 12)
+    }
+
+    /// A restart cuts nothing off.
+    @Test func anEarlierRunThatWasSeenToItsEndIsNoNews() {
+        var play = ready()
+        for seq in Int64(11)...13 { play.give(.line(.message(spoken(seq), in: .everyone))) }
+        play.give(.closed(reason: "cut"))
+        play.advance(by: .seconds(1))
+        play.login([(.everyone, 20)], epoch: Epoch(1), base: 13, run: 2, known: MetRun(run: Run(1), through: 40))
+        #expect(play.errors == [])
+        #expect(play.lastHistory?.range.after == 13)
+    }
+
+    @Test func whatAClientHasMetOfAStoreIsBounded() {
+        var met = MetStore()
+        for run in UInt64(1)...12 {
+            met.meet(Run(run), known: run == 1 ? nil : MetRun(run: Run(run - 1), through: Int64(run) * 10))
+        }
+        #expect(met.runs.count == MetRun.countMax)
+        #expect(met.runs.map(\.run.value) == [12, 11, 10, 9, 8, 7, 6, 5])
+        #expect(met.runs.map(\.through) == [nil, 120, 110, 100, 90, 80, 70, 60])
+        #expect(MetStore(text: met.text) == met)
+        // Back to the time of run 9: what came later is of another branch.
+        met.meet(Run(13), known: MetRun(run: Run(9), through: 95))
+        #expect(met.runs.map(\.run.value) == [13, 9, 8, 7, 6, 5])
+        #expect(met.runs[1].through == 95)
+        met.meet(Run(14), known: nil)
+        #expect(met.runs == [MetRun(run: Run(14))])
     }
 
     @Test func theFirstEpochThatAClientMeetsIsNoNews() {
         var play = Play()
-        play.login([(.everyone, 4)], epoch: Epoch(1), base: 2)
+        play.login([(.everyone, 4)], epoch: Epoch(1), run: 1)
         #expect(play.errors == [])
-        #expect(play.actions.contains(.saveNodeEpoch(Epoch(1))))
+        #expect(play.actions.contains(.saveNodeStore(MetStore(epoch: Epoch(1), runs: [MetRun(run: Run(1))]))))
     }
 
     @Test func aRefusedPageIsAskedForAgain() throws {

@@ -56,6 +56,10 @@ import Wire
             guard play.machine.isOnline else {
                 play.advance(by: .seconds(90))
                 play.login([(.everyone, 0)])
+                // What was accepted is still there.
+                if case .states(let ref, _)? = play.sent.last(where: { $0.tag == "states" }) {
+                    play.give(.line(.states(ref: ref, unknown: [])))
+                }
                 continue
             }
             // The node commits a draft; its answer arrives, or the cut comes first.

@@ -21,6 +21,9 @@ struct FakeStore {
 
     let name: ServerName
     var epoch: Epoch
+    /// What each earlier run had given out when it ended.
+    private var lastPlaces: [Run: [ServerName: Int64]] = [:]
+    private(set) var run = Run(0)
     /// After a restore a message may come again; before, it must not.
     var expectsRepeats = false
     private(set) var streams: [ServerName: Streams] = [:]
@@ -32,11 +35,20 @@ struct FakeStore {
     }
 
     var records: [ServerName: PeerRecord] {
-        streams.mapValues {
-            PeerRecord(
-                pin: $0.pin, peerEpoch: $0.peerEpoch, acknowledged: $0.acknowledged, last: Int64($0.rows.count),
-                received: $0.received)
+        var records: [ServerName: PeerRecord] = [:]
+        for (name, stream) in streams {
+            records[name] = PeerRecord(
+                pin: stream.pin, peerEpoch: stream.peerEpoch, acknowledged: stream.acknowledged,
+                last: Int64(stream.rows.count), received: stream.received,
+                lastPlaces: lastPlaces.compactMapValues { $0[name] })
         }
+        return records
+    }
+
+    /// The node starts once more.
+    mutating func beginRun(_ next: Run) {
+        lastPlaces[run] = streams.mapValues { Int64($0.rows.count) }
+        run = next
     }
 
     /// - Returns: the row's sequence number.
@@ -55,11 +67,11 @@ struct FakeStore {
         case .repin(let peer, let pin):
             streams[peer]?.pin = pin
             return .pinned(peer, pin.key)
-        case .beginInbound(let peer, let epoch, let first):
-            let known = streams[peer]?.received
-            if let known, known.epoch == epoch, known.through >= first - 1 { return nil }
-            if known?.epoch != epoch { streams[peer]?.refusals = [] }
-            streams[peer]?.received = StreamPosition.Received(epoch: epoch, through: first - 1)
+        case .beginInbound(let peer, let epoch, let first, let run):
+            let known = streams[peer]?.received.flatMap { $0.epoch == epoch ? $0 : nil }
+            if known == nil { streams[peer]?.refusals = [] }
+            let through = max(first - 1, known?.through ?? 0)
+            streams[peer]?.received = StreamPosition.Received(epoch: epoch, through: through, run: run)
             return nil
         case .commit(let peer, let epoch, let seq, let envelope, let refusal):
             return commit(peer, epoch, seq, envelope, refusal)
@@ -72,9 +84,9 @@ struct FakeStore {
             streams[peer]?.refusedByPeer.formUnion(refused.map(\.seq))
             return nil
         case .rewind(let peer, let epoch):
-            if streams[peer]?.peerEpoch != epoch { streams[peer]?.acknowledged = 0 }
+            streams[peer]?.acknowledged = 0
             streams[peer]?.peerEpoch = epoch
-            return .rewound(peer, epoch, first: (streams[peer]?.acknowledged ?? 0) + 1)
+            return .rewound(peer, epoch, first: 1)
         case .readRefusals(let peer, let epoch, let after, let through, let countMax):
             let all = streams[peer]?.refusals.filter { $0.seq > after && $0.seq <= through } ?? []
             // Small parts, so that parts are seen at all.
@@ -88,8 +100,9 @@ struct FakeStore {
         _ peer: ServerName, _ epoch: Epoch, _ seq: Int64, _ envelope: Envelope?, _ refusal: Refusal?
     ) -> MeshEvent {
         var refused: [StreamRefusal] = []
-        #expect(streams[peer]?.received == StreamPosition.Received(epoch: epoch, through: seq - 1))
-        streams[peer]?.received = StreamPosition.Received(epoch: epoch, through: seq)
+        let before = streams[peer]?.received
+        #expect(before?.epoch == epoch && before?.through == seq - 1)
+        streams[peer]?.received = StreamPosition.Received(epoch: epoch, through: seq, run: before?.run)
         var refusal = refusal
         if case .direct(let address)? = envelope?.to, address.user.text.hasPrefix("nobody") {
             refusal = Refusal(.unknownUser, "")

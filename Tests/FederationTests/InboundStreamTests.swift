@@ -63,7 +63,7 @@ private func refusal(_ seq: Int64) -> StreamRefusal {
         _ = stream.resume(epoch: other, first: 5)
         #expect(throws: Refusal.self) { try stream.receive(seq: 6, bytes: 10) }
         let steps = try stream.receive(seq: 5, bytes: 10)
-        #expect(steps == [.begin(other, first: 5), .commit(other, seq: 5)])
+        #expect(steps == [.begin(other, first: 5, nil), .commit(other, seq: 5)])
         #expect(try stream.receive(seq: 6, bytes: 10) == [.commit(other, seq: 6)])
         #expect(stream.committed(epoch, through: 31, refused: []) == [])
         #expect(stream.committed(other, through: 6, refused: []) == [acknowledgement(6)])
@@ -74,7 +74,7 @@ private func refusal(_ seq: Int64) -> StreamRefusal {
         var stream = InboundStream(stored: stored(3))
         _ = stream.resume(epoch: epoch, first: 10)
         let steps = try stream.receive(seq: 10, bytes: 10)
-        #expect(steps == [.begin(epoch, first: 10), .commit(epoch, seq: 10)])
+        #expect(steps == [.begin(epoch, first: 10, nil), .commit(epoch, seq: 10)])
         #expect(stream.committed(epoch, through: 10, refused: []) == [acknowledgement(10)])
     }
 

@@ -14,19 +14,24 @@ final class MeshBench {
 
     init(
         _ own: String = "south", peers: [PeerSetup] = [PeerSetup(name: server("north"), address: "north:1")],
-        records: [ServerName: PeerRecord] = [:]
+        records: [ServerName: PeerRecord] = [:], isRestored: Bool = false
     ) {
         name = server(own)
         let identity = LinkIdentity(name: name, key: MeshBench.key(own))
-        mesh = Mesh(identity: identity, epoch: Epoch(2), peers: peers, records: records)
+        mesh = Mesh(
+            identity: identity, epoch: Epoch(2), run: MeshBench.run, isRestored: isRestored, peers: peers,
+            records: records)
     }
+
+    static let run = Run(4)
 
     static func key(_ name: String) -> IdentityKey { FakeKey.publicKey(of: "secret of \(name)") }
 
     /// A pinned north that never is dialled, so that a test meets only the links it makes.
-    static func pinned(_ record: PeerRecord? = nil) -> MeshBench {
+    static func pinned(_ record: PeerRecord? = nil, isRestored: Bool = false) -> MeshBench {
         let setup = PeerSetup(name: server("north"), address: nil, key: key("north"))
-        let bench = MeshBench(peers: [setup], records: record.map { [server("north"): $0] } ?? [:])
+        let records = record.map { [server("north"): $0] } ?? [:]
+        let bench = MeshBench(peers: [setup], records: records, isRestored: isRestored)
         _ = bench.feed(.started)
         return bench
     }

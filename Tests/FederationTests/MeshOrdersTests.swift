@@ -172,7 +172,9 @@ private let west = server("west")
         let id = try #require(bench.feed(.ordered(.add(added(), record))).dialled.first)
         #expect(bench.mesh.report(of: west, at: bench.now)?.queued == 2)
         _ = bench.answerDial(id, as: "west")
-        let actions = bench.feed(.received(id, .resume(StreamPosition(epoch: Epoch(1), first: 1, received: nil))))
+        let received = StreamPosition.Received(epoch: Epoch(2), through: 4)
+        let position = StreamPosition(epoch: Epoch(1), first: 1, received: received)
+        let actions = bench.feed(.received(id, .resume(position)))
         #expect(actions.contains { if case .readOutbox(west, after: 4, _, _) = $0 { true } else { false } })
     }
 

@@ -268,7 +268,7 @@ private let north = server("north")
     @Test func aNewEpochRewindsBeforeAnythingIsSent() {
         let bench = MeshBench.pinned(PeerRecord(peerEpoch: Epoch(9), acknowledged: 40, last: 50))
         let (id, actions) = bench.acceptProven(from: "north")
-        let before = StreamPosition(epoch: Epoch(2), first: 41, received: nil)
+        let before = StreamPosition(epoch: Epoch(2), first: 41, received: nil, run: MeshBench.run)
         #expect(actions.sent(id).last == .resume(before))
         let position = StreamPosition(epoch: Epoch(1), first: 1, received: nil)
         let rewinding = bench.feed(.received(id, .resume(position)))
@@ -276,7 +276,8 @@ private let north = server("north")
         #expect(rewinding.notes == [.peerRestored(north, Epoch(1))])
         #expect(bench.feed(.received(id, .acknowledgement(through: 45, refused: []))).closes(id) == nil)
         let rewound = bench.feed(.rewound(north, Epoch(1), first: 7))
-        #expect(rewound.sent(id) == [.resume(StreamPosition(epoch: Epoch(2), first: 7, received: nil))])
+        #expect(
+            rewound.sent(id) == [.resume(StreamPosition(epoch: Epoch(2), first: 7, received: nil, run: MeshBench.run))])
         let read = MeshAction.readOutbox(
             north, after: 6, countMax: Outbox.windowCountMax, bytesMax: Outbox.windowBytesMax)
         #expect(rewound.contains(read))

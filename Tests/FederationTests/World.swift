@@ -95,7 +95,9 @@ struct World {
     }
 
     private func mesh(_ identity: LinkIdentity, _ store: FakeStore) -> Mesh {
-        Mesh(identity: identity, epoch: store.epoch, peers: setups, records: store.records)
+        Mesh(
+            identity: identity, epoch: store.epoch, run: store.run, isRestored: false, peers: setups,
+            records: store.records)
     }
 
     // MARK: What a test does
@@ -229,6 +231,7 @@ struct World {
     }
 
     private mutating func start(_ name: ServerName) {
+        nodes[name]?.store.beginRun(Run(random.next()))
         guard let node = nodes[name] else { return }
         let fresh = mesh(node.identity(name), node.store)
         nodes[name]?.mesh = fresh

@@ -24,7 +24,7 @@ struct History {
 
     init(_ store: NodeStore, of people: [Address]) {
         for owner in people {
-            guard case .heads(let heads)? = store.perform([.heads(owner: owner, countMax: 1000)]).first else {
+            guard case .heads(let heads, _)? = store.perform([.heads(owner: owner, countMax: 1000)]).first else {
                 continue
             }
             for head in heads { read(store, owner, head.conversation) }

@@ -50,7 +50,7 @@ extension SimulatedNode {
         lastSession += 1
         let id = SessionID(lastSession)
         sessions[id] = NodeSession(id: id, connection: nil, at: world.now)
-        join(id, watcher, used: nil)
+        join(id, watcher, used: nil, met: [])
         world.watch(self, id)
     }
 
@@ -111,16 +111,17 @@ extension SimulatedNode {
                 send(.challenge(data: "r=stand-in,s=c2FsdA==,i=1"), to: [session.id])
                 read(session)
             }
-        case (.response(let user, let token), .response):
+        case (.response(let user, let token), .response(_, let met)):
             session.phase = .waiting
-            join(session.id, user, used: token)
+            join(session.id, user, used: token, met: met)
         default: throw Refusal(.loginFirst, "\"\(line.tag)\" comes too early")
         }
     }
 
-    private func join(_ id: SessionID, _ user: UserName, used: [UInt8]?) {
+    private func join(_ id: SessionID, _ user: UserName, used: [UInt8]?, met: [MetRun]) {
         let token = ResumeToken(id: random.bytes(16), secret: random.bytes(32))
-        handle(.joined(id, Login(user: user, data: "v=c3RhbmQtaW4=", token: token, tokenVerifier: "none", used: used)))
+        let data = "v=c3RhbmQtaW4="
+        handle(.joined(id, Login(user: user, data: data, token: token, tokenVerifier: "none", used: used, met: met)))
     }
 
     // MARK: Lines out

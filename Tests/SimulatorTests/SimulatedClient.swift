@@ -176,7 +176,7 @@ final class SimulatedClient {
             world.ledger.placed(MessageKey(address, message.id), life: life, place: message.place)
             changes.append(action)
         case .saveDraft, .saveAccepted, .removePending, .saveFile, .removeFile, .saveCursor, .saveGap,
-            .fillGap, .saveKeys, .savePins, .saveServerPin, .saveServerTLS, .saveNodeEpoch, .saveToken:
+            .fillGap, .saveKeys, .savePins, .saveServerPin, .saveServerTLS, .saveNodeStore, .saveToken:
             changes.append(action)
         }
     }

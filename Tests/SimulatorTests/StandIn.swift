@@ -136,7 +136,7 @@ extension ChatClient.StoredState {
         case .savePins(let address, let keys): pins[address] = keys
         case .saveServerPin(let key): serverPin = key
         case .saveServerTLS: hasSeenTLS = true
-        case .saveNodeEpoch(let epoch): nodeEpoch = epoch
+        case .saveNodeStore(let met): nodeStore = met
         case .saveToken(let token): self.token = token
         case .saveFile(let transfer):
             files.removeAll { $0.id == transfer.id }

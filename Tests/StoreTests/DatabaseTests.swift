@@ -16,6 +16,25 @@ import Wire
     #expect(rows == ["\(Int64.min)|\(text)|[0, 255]", "3||[]", "0|-|[1]"])
 }
 
+@Test(arguments: [false, true])
+func aCopyHoldsWhatWasThere(isBulk: Bool) throws {
+    let database = try Database(path: ":memory:", isBulk: isBulk)
+    let empty = try Database(contents: try database.contents(), isBulk: isBulk)
+    #expect(try empty.first("SELECT count(*) FROM sqlite_schema") { $0.integer(0) } == 0)
+    try database.execute("CREATE TABLE t (i INTEGER); INSERT INTO t VALUES (1), (2)")
+    let contents = try database.contents()
+    try database.execute("DELETE FROM t")
+    let copy = try Database(contents: contents, isBulk: isBulk)
+    try copy.run("INSERT INTO t VALUES (?)", 3)
+    #expect(try copy.rows("SELECT i FROM t ORDER BY i") { $0.integer(0) } == [1, 2, 3])
+    #expect(try Database(contents: contents, isBulk: isBulk).first("SELECT count(*) FROM t") { $0.integer(0) } == 2)
+}
+
+@Test func contentsThatAreNoDatabaseAreRefused() throws {
+    let database = try Database(contents: [UInt8](repeating: 1, count: 4096))
+    #expect(throws: StoreError.self) { try database.first("SELECT count(*) FROM sqlite_schema") { $0.integer(0) } }
+}
+
 @Test func countsAreClamped() throws {
     let database = try Database(path: ":memory:")
     #expect(try database.first("SELECT ?", Int64.max) { $0.count(0) } == 1 << 53)

@@ -49,7 +49,7 @@ private let second = "ALTER TABLE a ADD COLUMN j INTEGER NOT NULL DEFAULT 7"
 }
 
 @Test func releasedStepsAreFrozen() {
-    #expect(Schema.node.steps.prefix(3) == [storedNodeStep1, storedNodeStep2, storedNodeStep3])
+    #expect(Schema.node.steps.prefix(4) == [storedNodeStep1, storedNodeStep2, storedNodeStep3, storedNodeStep4])
     #expect(Schema.client.steps.prefix(2) == [storedClientStep1, storedClientStep2])
     #expect(Schema.spool.steps.first == storedSpoolStep1)
 }

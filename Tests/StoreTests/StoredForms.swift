@@ -66,6 +66,12 @@ let storedNodeStep3 = """
     ) STRICT;
     CREATE TABLE paused_peer (server TEXT PRIMARY KEY, paused_at INTEGER NOT NULL) STRICT;
     """
+let storedNodeStep4 = """
+    ALTER TABLE conversation DROP COLUMN base_seq;
+    CREATE TABLE run (number INTEGER PRIMARY KEY, run INTEGER NOT NULL, position INTEGER NOT NULL) STRICT;
+    CREATE INDEX run_run ON run (run);
+    ALTER TABLE peer ADD COLUMN inbound_run INTEGER;
+    """
 
 let storedClientStep1 = """
     CREATE TABLE pending (

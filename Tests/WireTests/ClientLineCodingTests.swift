@@ -21,6 +21,11 @@ struct ClientLineCodingTests {
                 #"{"tag":"login","user":"alice","token":"\#(Sample.tokenText)","data":"n,,n=alice,r=0"}"#,
                 .login(user: alice, method: .token(Sample.token), data: "n,,n=alice,r=0")),
             Golden("response", #"{"tag":"response","data":"c=biws,r=0,p=0"}"#, .response(data: "c=biws,r=0,p=0")),
+            Golden(
+                "response with runs",
+                """
+                {"tag":"response","data":"c","met":[{"run":"00000000000000ab"},{"run":"0000000000000001","through":0}]}
+                """, .response(data: "c", met: [MetRun(run: Run(0xAB)), MetRun(run: Run(1), through: 0)])),
             Golden("publish", #"{"tag":"publish","device":\#(Sample.deviceText)}"#, .publish(sample.device)),
             Golden(
                 "message",
@@ -72,7 +77,7 @@ struct ClientLineCodingTests {
         encode: { $0.encoded() }, decode: { bytes throws(Refusal) in try ClientLine(JSONObject(message: bytes)) },
         optional: [
             "login by token: token", "history between: before", "history between: after",
-            "sealed message: envelope.from",
+            "sealed message: envelope.from", "response with runs: met", "response with runs: met.1.through",
         ])
 
     @Test(arguments: try goldens()) func bothWays(_ golden: Golden<ClientLine>) throws {

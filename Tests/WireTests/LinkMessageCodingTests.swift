@@ -40,13 +40,14 @@ struct LinkMessageCodingTests {
             Golden(
                 "resume",
                 """
-                {"tag":"resume","epoch":"0011223344556677","first":9223372036854775807,\
-                "received":{"epoch":"ffffffffffffffff","through":0}}
+                {"tag":"resume","epoch":"0011223344556677","first":9223372036854775807,"run":"00000000000000ab",\
+                "received":{"epoch":"ffffffffffffffff","through":0,"run":"ffffffffffffffff"}}
                 """,
                 .resume(
                     StreamPosition(
                         epoch: epoch, first: Int64.max,
-                        received: StreamPosition.Received(epoch: Epoch(UInt64.max), through: 0)))),
+                        received: StreamPosition.Received(epoch: Epoch(UInt64.max), through: 0, run: Run(UInt64.max)),
+                        run: Run(0xAB)))),
             Golden("closing", #"{"tag":"closing","retrySeconds":86400}"#, .closing(retrySeconds: 86_400)),
         ]
     }
@@ -142,9 +143,8 @@ struct LinkMessageCodingTests {
             return message
         },
         optional: [
-            "hello of a test: rotations", "hello of a test: purpose", "resume: received", "snapshot: isFirst",
-            "snapshot: isLast",
-            "no keys: refusal",
+            "hello of a test: rotations", "hello of a test: purpose", "resume: received", "resume: run",
+            "resume: received.run", "snapshot: isFirst", "snapshot: isLast", "no keys: refusal",
         ])
 
     @Test(arguments: try goldens()) func bothWays(_ golden: Golden<LinkMessage>) throws {
@@ -182,6 +182,8 @@ struct LinkMessageCodingTests {
             Mutation("resume", "epoch", "\"001122334455667\"", .badValue),
             Mutation("resume", "epoch", "\"00112233445566GG\"", .badValue),
             Mutation("resume", "first", "0", .badValue),
+            Mutation("resume", "run", "\"00AB\"", .badValue),
+            Mutation("resume", "received.run", "\"ab\"", .badValue),
             Mutation("resume", "received.epoch", "\"FFFFFFFFFFFFFFFF\"", .badValue),
             Mutation("resume", "received.through", "-1", .badValue),
             Mutation("envelope", "seq", "0", .badValue),

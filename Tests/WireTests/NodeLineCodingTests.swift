@@ -11,7 +11,8 @@ struct NodeLineCodingTests {
             heads: [
                 Welcome.Head(conversation: .everyone, seq: 41),
                 Welcome.Head(conversation: .direct(sample.bob), seq: Int64.max, base: 7),
-            ], fileBytesMax: 0, epoch: Epoch(0xAB))
+            ], fileBytesMax: 0, epoch: Epoch(0xAB),
+            run: Run(0xCD), known: MetRun(run: Run(1), through: 2))
         return [
             Golden(
                 "hello",
@@ -35,7 +36,8 @@ struct NodeLineCodingTests {
                 {"tag":"welcome","data":"v=0","address":"alice@s1",\
                 "token":{"id":"\(Sample.tokenText)","secret":"\(Sample.nonceText)"},\
                 "heads":[{"conversation":"public","seq":41},{"conversation":"bob@s2","seq":9223372036854775807,"base":7}],\
-                "fileBytesMax":0,"epoch":"00000000000000ab"}
+                "fileBytesMax":0,"epoch":"00000000000000ab","run":"00000000000000cd",\
+                "known":{"run":"0000000000000001","through":2}}
                 """, .welcome(welcome)),
             Golden(
                 "servers",
@@ -138,7 +140,8 @@ struct NodeLineCodingTests {
         optional: [
             "refused message: ref", "refused message: id", "closing for now: retrySeconds", "accepted: waiting",
             "welcome: fileBytesMax", "servers: isWhole", "servers: servers.0.isReachable", "welcome: epoch",
-            "welcome: heads.1.base", "file: ref", "file that ended: outcome",
+            "welcome: run", "welcome: known", "welcome: known.through", "welcome: heads.1.base", "file: ref",
+            "file that ended: outcome",
             "history: hasMore",
             "empty history: hasMore", "hello with a new key: rotations",
         ])

@@ -132,7 +132,9 @@ final class ClientDriver {
     }
 
     /// The proof was right: makes the next token and lets the hub prepare the welcome.
-    func join(_ id: SessionID, _ user: UserName, proof: String, used: [UInt8]?) throws(Refusal) {
+    func join(
+        _ id: SessionID, _ user: UserName, proof: String, used: [UInt8]?, met: [MetRun]
+    ) throws(Refusal) {
         guard let tokenID = try? SecureRandom.bytes(16), let secret = try? SecureRandom.bytes(32),
             let salt = try? SecureRandom.bytes(ScramVerifier.saltBytes),
             let verifier = try? ScramVerifier(
@@ -140,7 +142,9 @@ final class ClientDriver {
         else { throw Refusal(.busy, "the node could not make a token; try again") }
         let token = ResumeToken(id: tokenID, secret: secret)
         node.handle(
-            .joined(id, Login(user: user, data: proof, token: token, tokenVerifier: verifier.text, used: used)))
+            .joined(
+                id,
+                Login(user: user, data: proof, token: token, tokenVerifier: verifier.text, used: used, met: met)))
     }
 
     /// A device key must be what it says and belong to the account of the session.

@@ -188,10 +188,10 @@ final class ClientSession: StreamHandler {
             driver.findVerifier(user, method) { [weak self] verifier in
                 self?.challenge(first, verifier, user, method)
             }
-        case (.response(var server, let user, let token), .response(let data)):
+        case (.response(var server, let user, let token), .response(let data, let met)):
             let proof = try refusing { () throws(ScramFault) in try server.receive(data) }
             phase = .waiting
-            try driver.join(id, user, proof: proof, used: token)
+            try driver.join(id, user, proof: proof, used: token, met: met)
         default:
             let wanted = if case .hello = phase { "hello" } else if case .login = phase { "login" } else { "response" }
             throw Refusal(.loginFirst, "\"\(line.tag)\" is not understood before the login; \"\(wanted)\" comes next")

@@ -22,13 +22,18 @@ package struct Login: Sendable {
     package let tokenVerifier: String
     /// The token that this login used, if it was one.
     package let used: [UInt8]?
+    /// Which runs of the store the client has met, the last one first.
+    package let met: [MetRun]
 
-    package init(user: UserName, data: String, token: ResumeToken, tokenVerifier: String, used: [UInt8]?) {
+    package init(
+        user: UserName, data: String, token: ResumeToken, tokenVerifier: String, used: [UInt8]?, met: [MetRun] = []
+    ) {
         self.user = user
         self.data = data
         self.token = token
         self.tokenVerifier = tokenVerifier
         self.used = used
+        self.met = met
     }
 }
 

@@ -19,8 +19,8 @@ extension Hub {
         switch action {
         case .pin(let peer, let key): ask(.pin(peer, key, at: wall), for: .pin(peer, key))
         case .repin(let peer, let pin): ask(.repin(peer, pin, at: wall), for: .pin(peer, pin.key))
-        case .beginInbound(let peer, let epoch, let first):
-            ask(.beginInbound(from: peer, epoch: epoch, first: first), for: .beginInbound(peer, epoch))
+        case .beginInbound(let peer, let epoch, let first, let run):
+            ask(.beginInbound(from: peer, epoch: epoch, first: first, run: run), for: .beginInbound(peer, epoch))
         case .commit(let peer, let epoch, let seq, let envelope, let refusal):
             if let refusal {
                 ask(
@@ -127,7 +127,7 @@ extension Hub {
         switch (errand, reply) {
         case (.administer(let id, let command), let reply):
             administered(id, command, reply, at: now, wall: wall, using: &random)
-        case (.join(let id, let login), .heads(let heads)): welcome(id, login, heads: heads)
+        case (.join(let id, let login), .heads(let heads, let known)): welcome(id, login, heads: heads, known: known)
         case (.join(let id, _), .failed(let refusal)), (.join(let id, _), .refused(let refusal)):
             actions.append(.close(id, .closing(refusal, retrySeconds: 5)))
         case (.accept(let id, let envelope), .accepted(let acceptance)):
@@ -206,9 +206,12 @@ extension Hub {
         case (.rewind(let peer, let epoch), .rewound(let first)):
             tell(.rewound(peer, epoch, first: first), at: now, wall: wall, using: &random)
         case (.renew(let epoch), .done): renewed(epoch, at: now, wall: wall, using: &random)
-        case (.rewind(let peer, let epoch), .failed), (.beginInbound(let peer, let epoch), .failed):
-            // Until the store has rewound nothing is sent on this link, and until it knows where the peer's stream
-            // begins it takes nothing from it: another link has to ask again.
+        case (.renew, .failed): tell(.renewalFailed, at: now, wall: wall, using: &random)
+        // Until the store has rewound nothing is sent on this link, and until it knows where the peer's stream begins it
+        // takes nothing from it: another link has to ask again.
+        case (.rewind(let peer, let epoch), .failed):
+            tell(.rewindFailed(peer, epoch), at: now, wall: wall, using: &random)
+        case (.beginInbound(let peer, let epoch), .failed):
             tell(.commitFailed(peer, epoch, seq: 0), at: now, wall: wall, using: &random)
         case (.refusals(let peer, let epoch, let after, let through, let countMax), .refusals(let all)):
             let wanted = all.filter { $0.seq > after && $0.seq <= through }

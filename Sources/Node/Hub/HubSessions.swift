@@ -23,12 +23,14 @@ extension Hub {
             .saveToken(
                 id: login.token.id, user: login.user, verifier: login.tokenVerifier, replaces: login.used, at: wall),
             for: .nothing)
-        ask(.heads(owner: address(of: login.user), countMax: Welcome.headsMax), for: .join(id, login))
+        ask(
+            .heads(owner: address(of: login.user), countMax: Welcome.headsMax, met: login.met),
+            for: .join(id, login))
     }
 
     /// The heads are read and the token is kept. From here on the session hears of every message, so none can fall
     /// between its heads and its first line.
-    mutating func welcome(_ id: SessionID, _ login: Login, heads: [Welcome.Head]) {
+    mutating func welcome(_ id: SessionID, _ login: Login, heads: [Welcome.Head], known: MetRun?) {
         guard joining.remove(id) != nil else { return }
         guard !isDraining else {
             let refusal = Refusal(.draining, "the node stops; come back in a moment")
@@ -38,7 +40,7 @@ extension Hub {
         sessionsOfUser[login.user, default: []].append(id)
         let welcome = Welcome(
             data: login.data, address: address(of: login.user), token: login.token, heads: heads,
-            fileBytesMax: fileBytesMax, epoch: mesh.epoch)
+            fileBytesMax: fileBytesMax, epoch: mesh.epoch, run: mesh.run, known: known)
         actions.append(.send([id], .welcome(welcome)))
         if !mesh.linkStates.isEmpty { actions.append(.send([id], absenceLine())) }
     }
