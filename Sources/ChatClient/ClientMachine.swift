@@ -224,6 +224,7 @@ package struct ClientMachine: Sendable {
             fillsWanted += fillsStalled
             fillsStalled = []
             undelivered.resume()
+            outgoing.release()
             workOn()
         }
         if let at = transfers.wakeAt, at <= now { follow { $0.tick(at: $1) } }
@@ -252,7 +253,7 @@ package struct ClientMachine: Sendable {
     }
 
     /// A node whose store or link was busy gets a pause before the same question.
-    static let retryDuration: Duration = .seconds(15)
+    package static let retryDuration: Duration = .seconds(15)
     /// Keys asked for this recently are not asked for again because of one more unreadable message.
     static let keysAgeMin: Duration = .seconds(5)
 }

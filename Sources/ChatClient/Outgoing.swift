@@ -32,6 +32,9 @@ struct Outgoing: Sendable {
         var isOnDisk: Bool
         /// The node may have it: it was sent, perhaps by an earlier run or on a connection that broke.
         var mayBeThere = false
+        /// It was accepted, or may have been, before it was sent this time: even if the node has lost it since, others may
+        /// have it from there.
+        var mayHaveGoneOn = false
         var reason: PendingReason?
 
         var record: PendingMessage { PendingMessage(id: id, to: to, at: at, place: place, content: content) }
@@ -43,6 +46,7 @@ struct Outgoing: Sendable {
     /// Those of which nothing is on disk or on its way there, oldest first.
     private var unsaved: [MessageID] = []
     private var lastPlace: Int64 = 0
+    private var isHeld = false
 
     var isEmpty: Bool { items.isEmpty }
     var isOnDisk: Bool { items.values.allSatisfy(\.isOnDisk) }
@@ -64,7 +68,7 @@ struct Outgoing: Sendable {
         let isDraft = if case .draft = record.content { true } else { false }
         var item = Item(
             id: record.id, to: record.to, at: record.at, place: place, content: record.content,
-            step: isDraft ? .ready : .waiting, isOnDisk: true, mayBeThere: isDraft)
+            step: isDraft ? .ready : .waiting, isOnDisk: true, mayBeThere: isDraft, mayHaveGoneOn: isDraft)
         if case .content(let content) = record.content { item.said = content }
         return item
     }
@@ -118,13 +122,26 @@ struct Outgoing: Sendable {
 
     /// The connection is gone: what was sent and not answered is sent again.
     mutating func forgetSent() {
-        for id in order where items[id]?.step == .sent { items[id]?.step = .ready }
+        isHeld = false
+        for id in order where items[id]?.step == .sent {
+            items[id]?.step = .ready
+            items[id]?.mayHaveGoneOn = true
+        }
     }
+
+    /// The node cannot take it now. Nothing is sent until it is tried again, so that nothing overtakes it.
+    mutating func hold(_ id: MessageID) {
+        items[id]?.step = .ready
+        isHeld = true
+    }
+
+    mutating func release() { isHeld = false }
 
     /// Marks as sent, and returns, the drafts that are due now. A message waiting for keys holds back its own
     /// conversation; one that is being sealed or saved, which is over in a moment, holds back all that come later.
     /// - Parameter publicOnly: sealed ones stay, as nobody could open them yet.
     mutating func takeDue(publicOnly: Bool) -> [Draft] {
+        guard !isHeld else { return [] }
         var drafts: [Draft] = []
         var held: Set<Conversation> = []
         var sentCount = 0

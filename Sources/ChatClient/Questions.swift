@@ -154,7 +154,7 @@ extension ClientMachine {
 
     private mutating func refused(_ refusal: Refusal, _ ref: Int64?, _ id: MessageID?) {
         if let ref, case .file = asked[ref] { return fileAnswered(ref, .refused(refusal)) }
-        if let id { return fail(id, refusal) }
+        if let id { return refused(id, refusal) }
         guard let ref, let purpose = asked.removeValue(forKey: ref) else {
             if ref == nil { publicationRefused(refusal) }
             return emit(.error(refusal))

@@ -223,6 +223,13 @@ extension ClientMachine {
         for draft in outgoing.takeDue(publicOnly: publication != .done) { actions.append(.send(.message(draft))) }
     }
 
+    mutating func refused(_ id: MessageID, _ refusal: Refusal) {
+        // To call it failed could be a lie (promise P2).
+        guard refusal.code == .storeFailed, outgoing.items[id]?.mayHaveGoneOn == true else { return fail(id, refusal) }
+        outgoing.hold(id)
+        retryLater()
+    }
+
     /// The message will not be sent, or was refused.
     mutating func fail(_ id: MessageID, _ refusal: Refusal) {
         guard let item = outgoing.remove(id) else { return emit(.error(refusal)) }

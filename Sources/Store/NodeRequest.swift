@@ -9,6 +9,8 @@ package enum NodeRequest: Hashable, Sendable {
     /// public one to those of `peers`. Past `deadline` its state becomes `unconfirmed`. Answers `accepted`, or
     /// `refused`: idReused, unknownUser, outboxFull, damaged.
     case accept(Envelope, peers: [ServerName], local: ServerName, at: Int64, deadline: Int64)
+    /// What `accept` said of it before, and may say again; answers `failed` with the refusal if it said nothing.
+    case recognise(Envelope, otherwise: Refusal)
     /// Commits message `seq` of a peer's stream. Answers `committed`, `refused` (kept, and the stream goes on),
     /// `replay` or `gap`.
     case receive(from: ServerName, epoch: Epoch, seq: Int64, Envelope, local: ServerName, at: Int64)
@@ -90,7 +92,7 @@ extension NodeRequest: BatchRequest {
     var isWrite: Bool {
         switch self {
         case .refusals, .outbox, .streams, .accounts, .devices, .token, .states, .history, .heads,
-            .peerDecisions:
+            .peerDecisions, .recognise:
             false
         default: true
         }

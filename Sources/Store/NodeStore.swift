@@ -136,6 +136,7 @@ package final class NodeStore: DatabaseStore {
         switch request {
         case .accept(let envelope, let peers, let local, let at, let deadline):
             try accept(envelope, peers: peers, local: local, at: at, deadline: deadline)
+        case .recognise(let envelope, let otherwise): try retried(envelope) ?? .failed(otherwise)
         case .receive(let peer, let epoch, let seq, let envelope, let local, let at):
             try receive(envelope, in: InboundPlace(peer: peer, epoch: epoch, seq: seq, at: at), local: local)
         case .refuse(let peer, let epoch, let seq, let refusal, let at):

@@ -185,6 +185,30 @@ import Wire
         #expect(play.machine.isIdle)
     }
 
+    /// Others may have it from the time before the node went back, so a full disk is no reason to call it failed. What comes
+    /// later waits behind it.
+    @Test func whatMayHaveGoneOnIsTriedAgainOnAFullDisk() {
+        var play = Play()
+        play.login()
+        for number: UInt64 in 1...3 { play.say(number) }
+        accept(&play, 1...2)
+        reconnect(&play)
+        answer(&play, unknown: [1, 2])
+        #expect(play.drafts.dropFirst(3).map(\.id) == [id(1), id(2), id(3)])
+        let full = Refusal(.storeFailed, "the disk is full")
+        for number: UInt64 in 1...3 { play.give(.line(.refused(full, ref: nil, id: id(number)))) }
+        play.say(4)
+        #expect(play.drafts.count == 6)
+        #expect(play.states(of: 1).last == .pending(nil))
+        play.advance(by: ClientMachine.retryDuration)
+        #expect(play.drafts.dropFirst(6).map(\.id) == [id(1), id(2), id(3), id(4)])
+        // A new message has gone nowhere yet.
+        play.give(.line(.refused(full, ref: nil, id: id(4))))
+        #expect(play.states(of: 4).last == .failed(full))
+        accept(&play, 1...3)
+        #expect(play.machine.isIdle)
+    }
+
     @Test func aRecordThatIsDamagedCannotBeSentAgain() {
         var play = Play(stored(1...1))
         play.login()

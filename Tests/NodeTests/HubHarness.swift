@@ -23,6 +23,8 @@ struct HubHarness {
     private var lastSession: UInt64 = 0
     /// Requests wait here while it is true, as they do while the disk is slow.
     var isStoreSlow = false
+    /// What the store answers to new messages, as on a full disk.
+    var storeFailure: Refusal?
     private var waiting: [(tag: UInt64, NodeRequest)] = []
 
     private var waitingFiles: [(tag: UInt64, SpoolRequest)] = []
@@ -104,7 +106,10 @@ struct HubHarness {
         guard !waiting.isEmpty else { return }
         let batch = waiting
         waiting = []
-        let replies = store.perform(batch.map(\.1))
+        let replies = batch.map { request in
+            if case .accept = request.1, let storeFailure { return NodeReply.failed(storeFailure) }
+            return store.perform([request.1])[0]
+        }
         handle(.stored(zip(batch, replies).map { ($0.0.tag, $0.1) }))
     }
 

@@ -38,6 +38,36 @@ import Wire
         #expect(entry.envelope.from.text == "alice@s1")
     }
 
+    @Test("what follows a message that a full disk refused is refused until the client has heard of it")
+    func refusalsAreHeardFirst() throws {
+        var harness = try HubHarness()
+        let (alice, other) = (try harness.join("alice"), try harness.join("alice"))
+        harness.handle(.said(alice, try draft(1, to: "public")))
+        harness.storeFailure = Refusal(.storeFailed, "the disk is full")
+        _ = harness.take(alice)
+        harness.handle(.said(alice, try draft(2, to: "public")))
+        let refused = harness.take(alice)
+        #expect(codes(refused) == [.storeFailed])
+        guard case .ping(let ref)? = refused.last else { throw Refusal(.badValue, "no ping") }
+        harness.storeFailure = nil
+        harness.handle(.said(alice, try draft(3, to: "public")))
+        harness.handle(.said(alice, .pong(ref: ref - 1)))
+        harness.handle(.said(alice, try draft(4, to: "bob@s1")))
+        let behind = harness.take(alice)
+        #expect(codes(behind) == [.storeFailed, .storeFailed])
+        #expect(behind.map(\.tag) == ["refused", "refused"])
+        // What is there is not called failed, and other sessions are not concerned.
+        harness.handle(.said(alice, try draft(1, to: "public")))
+        #expect(harness.take(alice).map(\.tag) == ["state"])
+        harness.handle(.said(other, try draft(5, to: "public")))
+        harness.handle(.said(alice, .pong(ref: ref)))
+        harness.handle(.said(alice, try draft(2, to: "public")))
+        let places = harness.take(alice).compactMap { line in
+            if case .message(let entry, _) = line { entry.envelope.id } else { nil }
+        }
+        #expect(places == [.numbered(5), .numbered(2)])
+    }
+
     @Test("a direct message is in both conversations, each named by the other end")
     func directMessage() throws {
         var harness = try HubHarness()

@@ -13,6 +13,14 @@ package struct Hub: Sendable {
         var isPaused = false
         /// A session shows as online when its account has a device and it has said something.
         var isOnline = false
+        var unheard: Unheard?
+
+        /// The node could not take a message for now, and the client may not know it yet.
+        struct Unheard {
+            /// Of the ping behind the refusal.
+            let ref: Int64
+            let refusal: Refusal
+        }
     }
 
     /// Why the store was asked.
@@ -59,6 +67,8 @@ package struct Hub: Sendable {
     var devices: [UserName: [DeviceKey]]
     var errands: [UInt64: Errand] = [:]
     var lastTag: UInt64 = 0
+    /// Drivers ask with 0.
+    var lastPing: Int64 = 0
     /// Questions for keys of people elsewhere.
     var keyQuestions: [UInt64: KeyQuestion] = [:]
     var settling: [ServerName: Settling] = [:]

@@ -23,6 +23,11 @@ extension Hub {
 
     private mutating func accept(_ envelope: Envelope, peers: [ServerName], in id: SessionID, wall: Int64) {
         began(id)
+        // A client that never hears of a refusal sends the message again later: what it sent behind it must not be there
+        // before (promise P4).
+        if let unheard = sessions[id]?.unheard {
+            return ask(.recognise(envelope, otherwise: unheard.refusal), for: .accept(id, envelope))
+        }
         let deadline = wall + Hub.deadlineMilliseconds
         ask(
             .accept(envelope, peers: peers, local: name, at: wall, deadline: deadline),
@@ -57,6 +62,15 @@ extension Hub {
 
     mutating func notAccepted(_ envelope: Envelope, _ refusal: Refusal, in id: SessionID) {
         refuse(refusal, envelope.id, to: id)
+        guard refusal.code == .storeFailed, let session = sessions[id], session.unheard == nil else { return }
+        lastPing += 1
+        sessions[id]?.unheard = Session.Unheard(ref: lastPing, refusal: refusal)
+        actions.append(.send([id], .ping(ref: lastPing)))
+    }
+
+    /// Lines are read in order, so a client that answers has read the refusal in front of the question.
+    mutating func heard(_ ref: Int64, in id: SessionID) {
+        if sessions[id]?.unheard?.ref == ref { sessions[id]?.unheard = nil }
     }
 
     /// Tells authors what became of their messages.

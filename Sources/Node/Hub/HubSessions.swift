@@ -90,7 +90,7 @@ extension Hub {
         case .outcome(let ref, let from, let file, let outcome):
             endFile(of: from, file, outcome, ref, by: user, in: id, at: now, wall: wall, using: &random)
         case .ping(let ref): actions.append(.send([id], .pong(ref: ref)))
-        case .pong: break
+        case .pong(let ref): heard(ref, in: id)
         case .bye:
             let refusal = Refusal(.draining, "goodbye")
             actions.append(.close(id, .closing(refusal, retrySeconds: nil)))
