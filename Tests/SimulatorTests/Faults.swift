@@ -8,6 +8,7 @@ final class Faults {
         case cutLink, halfOpenLink, partition, crashNode, crashAll, crashAtCommit, drain
         case cutClient, halfOpenClient, crashClient
         case meddle, slowStore, fullStore, repeatSomething
+        case backUp, restore, jumpClocks
     }
 
     private unowned let world: World
@@ -22,6 +23,11 @@ final class Faults {
 
     func plan(_ count: Int) {
         let start = world.now
+        for node in world.nodes {
+            for _ in 0..<Int.random(in: 0...2, using: &random) {
+                world.at(start.advanced(by: random.milliseconds(0...end.since(start).milliseconds))) { node.backUp() }
+            }
+        }
         for _ in 0..<count {
             let kind = random.pick(Kind.allCases) ?? .cutLink
             world.at(start.advanced(by: random.milliseconds(0...end.since(start).milliseconds))) { [self] in
@@ -32,7 +38,7 @@ final class Faults {
 
     func strike(_ kind: Kind) {
         guard let node = random.pick(world.nodes), let client = random.pick(world.clients),
-            let peer = random.pick(world.nodes.filter { $0.name != node.name })
+            let peer = random.pick(world.nodes.filter { world.areNeighbours($0.name, node.name) })
         else { return }
         world.trace("fault \(kind): \(node.name), \(peer.name), \(client.address)")
         switch kind {
@@ -70,6 +76,9 @@ final class Faults {
         case .fullStore:
             (node.store.isFull, node.spool.isFull) = (true, true)
             later { (node.store.isFull, node.spool.isFull) = (false, false) }
+        case .backUp: node.backUp()
+        case .restore: restore(node)
+        case .jumpClocks: jumpClocks(node, client)
         case .repeatSomething: if let other = random.pick(world.clients) { client.repeatSomething(as: other.address) }
         }
     }
@@ -109,10 +118,51 @@ final class Faults {
         restart(node, at: healing(within: 50...40_000))
     }
 
-    private func restart(_ node: SimulatedNode, at instant: Instant) {
+    /// A node comes back with an older store, or an empty one; sometimes another one does so, too, and sometimes it crashes
+    /// again as soon as it commits something.
+    private func restore(_ node: SimulatedNode) {
+        let other = random.chance(0.25) ? random.pick(world.nodes.filter { $0 !== node }) : nil
+        for node in [node, other].compactMap({ $0 }) {
+            guard let backup = random.chance(0.05) ? .some(nil) : random.pick(node.backups) else { continue }
+            let mark = random.pick(RestoredPart.allCases) ?? .stays
+            let spool: RestoredPart = random.chance(0.7) ? .stays : random.pick([.goesBack, .isLost]) ?? .stays
+            let crashes = random.chance(0.2)
+            if node.isUp { node.crash(isNoticed: random.chance(0.7)) }
+            restart(node, at: healing(within: 100...40_000)) { [self] in
+                try node.restore(backup, mark: mark, spool: spool)
+                if crashes { node.store.crashPoint = (.afterCommit, { [self] in crash(node) }) }
+            }
+        }
+    }
+
+    private static let dayMilliseconds: Int64 = 24 * 3600 * 1000
+
+    /// Of all, of one node or of one client, by seconds, hours or days, forwards or back. Monotonic time goes on.
+    private func jumpClocks(_ node: SimulatedNode, _ client: SimulatedClient) {
+        world.counts.jumps += 1
+        let day = Faults.dayMilliseconds
+        let range = random.pick([1000...90_000, 60_000...(day / 2), day...(8 * day)]) ?? 0...0
+        let jump = Int64.random(in: range, using: &random) * (random.chance(0.5) ? 1 : -1)
+        // Together less than the 30 days after which tokens and what was accepted are forgotten.
+        func moved(_ jumpBefore: Int64, daysMax: Int64) -> Int64 {
+            min(max(jumpBefore + jump, -daysMax * day), daysMax * day)
+        }
+        switch Int.random(in: 0..<4, using: &random) {
+        case 0: world.wallJump = moved(world.wallJump, daysMax: 5)
+        case 1: client.wallJump = moved(client.wallJump, daysMax: 9)
+        default: node.wallJump = moved(node.wallJump, daysMax: 9)
+        }
+        world.trace("the clocks jump by \(jump) ms")
+        for node in world.nodes { world.ledger.clockMoved(of: node.name, to: node.wall) }
+    }
+
+    private func restart(_ node: SimulatedNode, at instant: Instant, _ before: @escaping () throws -> Void = {}) {
         world.at(instant) { [world] in
             world.disturbed(node.name)
-            do { try node.start() } catch { world.ledger.complain(.invariant, "\(node.name) does not start: \(error)") }
+            do {
+                try before()
+                try node.start()
+            } catch { world.ledger.complain(.invariant, "\(node.name) does not start: \(error)") }
         }
     }
 
@@ -142,6 +192,7 @@ final class Faults {
         world.trace("healed")
         world.network.heal(at: world.now)
         world.isHijacked = false
+        world.presence.interval = .seconds(5)
         for link in world.links { link.meddle(0) }
         for node in world.nodes {
             node.store.crashPoint = nil

@@ -76,7 +76,7 @@ extension FileLedger {
         func complain(_ kind: Complaint.Kind, _ text: String) { found.append(Complaint(kind: kind, text: text)) }
         for machine in holdings.machines { check(machine, complain) }
         for spool in holdings.spools where isHonest(spool.name) { check(spool, complain) }
-        for file in order.compactMap({ files[$0] }) where !isOfLiar(file) {
+        for file in order.compactMap({ files[$0] }) where !isOfLiar(file) && !isUnsure(file) {
             let author = holdings.machine(of: file.from)?.rows[file.id]
             check(file, author, holdings.status(of: file), complain)
             for machine in holdings.machines where machine.address != file.from && isHonest(machine.address) {
@@ -94,7 +94,7 @@ extension FileLedger {
                 complain(.forged, "\(address) has \(received.id), which nobody offered")
                 continue
             }
-            if received.content != file.content { complain(.notWhole, "\(address) has something else as \(file.id)") }
+            if !isWhole(received.content, file) { complain(.notWhole, "\(address) has something else as \(file.id)") }
             if !file.isFor(address) { complain(.leaked, "\(address) has \(file.id), which is not for them") }
         }
         for (id, row) in machine.rows.sorted(by: { $0.key < $1.key }) {
@@ -142,7 +142,10 @@ extension FileLedger {
             let isTakenBack = takenBack.contains(file.id) && (status == nil || status?.outcome == .cancelled)
             if !isTakenBack, status?.outcome != .declined || file.to == .everyone { disagree() }
         case .failed:
-            if !changed.contains(file.id) { complain(.unsettled, "\(file.id) failed: \(author.reason as Any)") }
+            // So it does where its node refused the offer, as a full disk does.
+            if changed[file.id] == nil, !isRefused(file) {
+                complain(.unsettled, "\(file.id) failed: \(author.reason as Any)")
+            }
             if status != nil, status?.outcome != .cancelled { disagree() }
         }
     }

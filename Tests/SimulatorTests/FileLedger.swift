@@ -11,8 +11,12 @@ final class FileLedger {
         let to: Conversation
         let name: String
         let content: SimulatedDisk.Content
+        /// Whose people may have it, if it is for everybody.
+        let servers: Set<ServerName>
 
-        func isFor(_ reader: Address) -> Bool { to == .everyone || to == .direct(reader) }
+        func isFor(_ reader: Address) -> Bool {
+            to == .everyone ? servers.contains(reader.server) : to == .direct(reader)
+        }
     }
 
     private struct Place: Hashable {
@@ -26,10 +30,12 @@ final class FileLedger {
     private(set) var order: [MessageID] = []
     /// Their authors wanted them back at some time.
     private(set) var takenBack: Set<MessageID> = []
-    /// Their authors wrote something else into them.
-    private(set) var changed: Set<MessageID> = []
+    /// What their authors wrote into them later.
+    private(set) var changed: [MessageID: SimulatedDisk.Content] = [:]
     /// How each ended, as the spool of its author's node has committed it.
     private(set) var outcomes: [MessageID: FileOutcome] = [:]
+    /// Spools that were put back, and what lay in them then.
+    private(set) var setBack: [ServerName: Set<MessageID>] = [:]
     private var seals: [Place: [UInt8]] = [:]
 
     init(_ world: World) { self.world = world }
@@ -44,7 +50,17 @@ final class FileLedger {
     }
 
     func takenBack(_ id: MessageID) { takenBack.insert(id) }
-    func changed(_ id: MessageID) { changed.insert(id) }
+    func changed(_ id: MessageID, to content: SimulatedDisk.Content) { changed[id] = content }
+
+    /// A file that was changed before it was offered is offered as it is then.
+    func isWhole(_ content: SimulatedDisk.Content, _ file: File) -> Bool {
+        content == file.content || content == changed[file.id]
+    }
+
+    /// Of what was in that spool anything may have become.
+    func wentBack(_ server: ServerName) {
+        setBack[server, default: []].formUnion(order.filter { files[$0]?.from.server == server })
+    }
 
     // MARK: What clients do
 
@@ -72,7 +88,7 @@ final class FileLedger {
         else { return }
         let isThere = world.clients.contains { other in
             other.address == recipient
-                && other.files.received.contains { $0.id == file.id && $0.content == file.content }
+                && other.files.received.contains { $0.id == file.id && isWhole($0.content, file) }
         }
         if !isThere { complain(.untruthful, "\(file.id) is complete and not on the disk of \(recipient)") }
     }
@@ -85,7 +101,9 @@ final class FileLedger {
             if let file = files[place.id], !file.isFor(reader), reader != file.from {
                 complain(.leaked, "\(server) gave \(reader) a chunk of \(place.id)")
             }
-            if outcomes[place.id] != nil { complain(.leaked, "\(server) gave a chunk of \(place.id), which has ended") }
+            if outcomes[place.id] != nil, !isSetBack(place.id, at: server) {
+                complain(.leaked, "\(server) gave a chunk of \(place.id), which has ended")
+            }
         case (.end(_, let id, let speaker, let outcome, _, _), .ended(let status, let isNew)):
             if isNew, let file = files[id] {
                 let isTheirs = speaker == file.from ? outcome == .cancelled : file.to == .direct(speaker)
@@ -104,12 +122,23 @@ final class FileLedger {
 
     private func ended(_ id: MessageID, _ outcome: FileOutcome, at server: ServerName) {
         guard files[id]?.from.server == server else { return }
-        if let known = outcomes[id], known != outcome { complain(.untruthful, "\(id) was \(known) and is \(outcome)") }
+        if outcome == .expired, !world.ledger.jumped.contains(server) { complain(.untruthful, "\(id) expired at once") }
+        if let known = outcomes[id], known != outcome, !isSetBack(id, at: server) {
+            complain(.untruthful, "\(id) was \(known) and is \(outcome)")
+        }
         if outcomes[id] == nil { world.trace("\(server) ends \(id): \(outcome)") }
         outcomes[id] = outcome
     }
 
     // MARK: Whose word counts
+
+    private func isSetBack(_ id: MessageID, at server: ServerName) -> Bool { setBack[server]?.contains(id) == true }
+
+    /// Its spool was put back, or a clock jumped beyond its time: it may be gone, or there again, and nobody is promised
+    /// to hear of it.
+    func isUnsure(_ file: File) -> Bool {
+        isSetBack(file.id, at: file.from.server) || outcomes[file.id] == .expired
+    }
 
     func isOfLiar(_ file: File) -> Bool {
         let liars = world.ledger.liars
@@ -121,5 +150,6 @@ final class FileLedger {
     func isHonest(_ address: Address) -> Bool { isHonest(address.server) }
 
     func isShown(_ id: MessageID, to address: Address) -> Bool { world.ledger.isShown(id, to: address) }
+    func isRefused(_ file: File) -> Bool { world.ledger.failed[MessageKey(file.from, file.id)] != nil }
     func isAccepted(_ file: File) -> Bool { world.ledger.accepted[MessageKey(file.from, file.id)] != nil }
 }

@@ -136,6 +136,34 @@ struct FileLedgerTests {
         #expect(kinds == [.leaked, .forged, .leaked, .leaked])
     }
 
+    /// Of what lay in a spool that was put back anything may become, but nothing wrong.
+    @Test func aSpoolThatWentBackPromisesOnlyThatNothingIsFalse() throws {
+        let lost = try FileLedgerTests.kinds { peace in
+            peace.world.files.wentBack(peace.world.clients[0].address.server)
+            peace.holdings.spools[0].statuses[peace.open] = nil
+            peace.holdings.spools[0].fileCount -= 1
+            peace.holdings.spools[0].bytes -= 3 * Int64(FileChunk.sealedBytesMax)
+            peace.holdings.machines[1].rows[peace.open]?.state = .failed
+        }
+        #expect(lost == [])
+        let wrong = try FileLedgerTests.kinds { peace in
+            peace.world.files.wentBack(peace.world.clients[0].address.server)
+            peace.holdings.machines[3].received = peace.holdings.machines[2].received
+        }
+        #expect(wrong.contains(.leaked))
+    }
+
+    @Test func noticesAFileThatExpiresAtOnce() throws {
+        let kinds = try FileLedgerTests.kinds { peace in
+            let server = peace.world.clients[0].address.server
+            let user = peace.world.clients[0].address.user
+            let status = FileStatus(id: peace.open, held: 3, chunks: 3, outcome: .expired)
+            peace.world.files.spooled(
+                .purge(at: 1), .purged([SpoolChange(owner: user, status: status)], hasMore: false), at: server)
+        }
+        #expect(kinds.contains(.untruthful))
+    }
+
     @Test func noticesAPlaceThatIsSealedTwice() throws {
         let kinds = try FileLedgerTests.kinds { peace in
             peace.world.files.sealed(peace.direct, 0, [1], by: peace.world.clients[0].address)

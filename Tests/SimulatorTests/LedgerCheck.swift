@@ -22,6 +22,9 @@ struct History {
     /// What the node says of its own people's messages when they are sent again.
     private(set) var states: [MessageKey: MessageState] = [:]
 
+    /// One that a test makes up.
+    init(_ places: [Place: [Entry]]) { self.places = places }
+
     init(_ store: NodeStore, of people: [Address]) {
         for owner in people {
             guard case .heads(let heads, _)? = store.perform([.heads(owner: owner, countMax: 1000)]).first else {
@@ -64,18 +67,25 @@ extension Ledger {
         var found = complaints
         func complain(_ kind: Complaint.Kind, _ text: String) { found.append(Complaint(kind: kind, text: text)) }
         let honest = histories.filter { !liars.contains($0.key) }
-        for (server, history) in honest.sorted(by: { $0.key < $1.key }) { check(history, of: server, complain) }
+        let positions = Dictionary(order.enumerated().map { ($1, $0) }) { first, _ in first }
+        for (server, history) in honest.sorted(by: { $0.key < $1.key }) {
+            check(history, of: server, positions, complain)
+        }
         for key in order where !liars.contains(key.from.server) { check(key, honest, complain) }
         for life in lives where !liars.contains(life.address.server) {
             if let history = honest[life.address.server] { check(life, history, complain) }
         }
         checkCoverage(honest, complain)
+        checkRestores(complain)
         return found
     }
 
     /// P4, P6, and that each entry is there once.
-    private func check(_ history: History, of server: ServerName, _ complain: (Complaint.Kind, String) -> Void) {
-        for (place, entries) in history.places {
+    private func check(
+        _ history: History, of server: ServerName, _ positions: [MessageKey: Int],
+        _ complain: (Complaint.Kind, String) -> Void
+    ) {
+        for (place, entries) in history.places.sorted(by: { "\($0.key)" < "\($1.key)" }) {
             var seen: Set<MessageKey> = []
             var lastOfDevice: [Int: Int] = [:]
             var lastPlaceOfDevice: [Int: (life: Int, place: Int64)] = [:]
@@ -92,6 +102,8 @@ extension Ledger {
                     complain(.forged, "\(server) has \(key.id) of \(key.from), which nobody wrote")
                     continue
                 }
+                // Whoever sends what was lost again, behind the machine's back, sends it late.
+                if repeated.contains(key), lastLoss(of: key, at: key.from.server) != nil { continue }
                 if let place = places[key] {
                     if let last = lastPlaceOfDevice[message.device], last > place {
                         complain(.overtaken, "\(key.id) of \(key.from) lost its place at \(server) in \(place)")
@@ -107,43 +119,57 @@ extension Ledger {
         }
     }
 
-    private var positions: [MessageKey: Int] {
-        Dictionary(order.enumerated().map { ($1, $0) }) { first, _ in first }
-    }
-
     /// P1 and P2 for one message.
     private func check(
         _ key: MessageKey, _ histories: [ServerName: History], _ complain: (Complaint.Kind, String) -> Void
     ) {
         guard let message = said[key] else { return }
+        let home = key.from.server
         let place = Place(message.to, of: key.from)
-        let others = message.to.servers(from: key.from, among: Array(histories.keys)).filter { histories[$0] != nil }
+        let others = servers(of: message).filter { $0 != home && histories[$0] != nil }
         func isMissing(_ server: ServerName) -> Bool { histories[server]?.count(key, in: place) == 0 }
-        let isToLiar = message.to.servers(from: key.from, among: []).contains { liars.contains($0) }
-        if promised.contains(key), accepted[key] == nil, failed[key] == nil, !isToLiar {
+        for server in histories.keys.sorted() where isOnDisk(key, at: server) && isMissing(server) {
+            complain(.lost, "\(key.id) was committed and is not at \(server)")
+        }
+        let isToLiar = servers(of: message).contains { liars.contains($0) }
+        if promised.contains(key), accepted[key] == nil, failed[key] == nil, !delivered.contains(key), !isToLiar {
             complain(.unsettled, "\(key.id) of \(key.from) was never answered")
         }
-        if let seq = accepted[key] {
-            let entries = histories[key.from.server]?.places[place] ?? []
-            if isMissing(key.from.server) { complain(.lost, "\(key.id) was accepted and is not at \(key.from.server)") }
-            if !entries.contains(where: { $0.seq == seq && MessageKey($0.envelope) == key }) {
-                complain(.lost, "\(key.id) was accepted at \(seq) and is not there")
-            }
+        // Its node was put back to a time before it, and nobody sent it again: what became of it elsewhere stays so.
+        let isGone = isMissing(home) && lastLoss(of: key, at: home) != nil
+        if accepted[key] != nil {
+            checkAccepted(key, isMissing(home), at: place, histories[home], complain)
             for server in others where failed[key] == nil && isMissing(server) {
-                complain(.lost, "\(key.id) was accepted and did not reach \(server)")
+                let isForgiven = lastLoss(of: key, at: server) != nil && forgotten.contains(key)
+                if !isGone, !isForgiven { complain(.lost, "\(key.id) was accepted and did not reach \(server)") }
             }
-            if liars.isEmpty, let last = histories[key.from.server]?.states[key] { check(last, key, complain) }
         }
         for server in others where delivered.contains(key) && isMissing(server) {
-            complain(.untruthful, "\(key.id) was delivered and is not at \(server)")
+            let isForgiven = lastLoss(of: key, at: server) != nil && (isGone || forgotten.contains(key))
+            if !isForgiven { complain(.untruthful, "\(key.id) was delivered and is not at \(server)") }
         }
         guard failed[key] != nil else { return }
-        for server in others where server != key.from.server && !isMissing(server) {
-            complain(.untruthful, "\(key.id) failed and is at \(server)")
+        for server in others where !isMissing(server) { complain(.untruthful, "\(key.id) failed and is at \(server)") }
+        if accepted[key] == nil, !isMissing(home) {
+            complain(.untruthful, "\(key.id) failed before it was accepted and is at \(home)")
         }
-        if accepted[key] == nil, !isMissing(key.from.server) {
-            complain(.untruthful, "\(key.id) failed before it was accepted and is at \(key.from.server)")
+    }
+
+    private func checkAccepted(
+        _ key: MessageKey, _ isMissing: Bool, at place: Place, _ history: History?,
+        _ complain: (Complaint.Kind, String) -> Void
+    ) {
+        if isMissing, !isExcused(key) { complain(.lost, "\(key.id) was accepted and is not at \(key.from.server)") }
+        let isInPlace = (history?.places[place] ?? []).contains {
+            $0.seq == accepted[key] && MessageKey($0.envelope) == key
         }
+        if !isInPlace, !displaced.contains(key) {
+            complain(.lost, "\(key.id) was accepted at \(accepted[key] ?? 0) and is not there")
+        }
+        if recommitted.contains(key) {
+            complain(.unsettled, "\(key.id) was accepted again, and its author does not know")
+        }
+        if liars.isEmpty, let last = history?.states[key] { check(last, key, complain) }
     }
 
     /// What the node answers in the end to a client that sends the message again (P3): it has been told how it ended.
@@ -154,67 +180,6 @@ extension Ledger {
         case .delivered where failed[key] == nil: break
         case .failed(let refusal) where failed[key] == nil || failed[key] == refusal: break
         default: complain(.unsettled, "\(key.id) of \(key.from) ends as \(last.state)")
-        }
-    }
-
-    /// P5 for one process: in order, each once, as the node has it.
-    private func check(_ life: Life, _ history: History, _ complain: (Complaint.Kind, String) -> Void) {
-        for (conversation, shown) in life.shown {
-            let entries = history.places[Place(conversation, of: life.address), default: []]
-            var last = life.cursors[conversation]
-            for message in shown {
-                if let last, message.seq != last + 1 {
-                    complain(.notShown, "\(life.address) saw \(message.seq) of \(conversation) after \(last)")
-                }
-                last = message.seq
-                let isThere = entries.contains { $0.seq == message.seq && $0.envelope.id == message.id }
-                if !isThere {
-                    complain(.forged, "\(life.address) saw \(message.id), which its node does not have there")
-                }
-                let key = MessageKey(message.from, message.id)
-                if message.text == nil, !liars.contains(message.from.server) {
-                    complain(.notShown, "\(life.address) cannot read \(message.id)")
-                }
-                if let text = message.text, text != said[key]?.text, !liars.contains(message.from.server) {
-                    complain(.forged, "\(life.address) saw other words in \(message.id)")
-                }
-            }
-        }
-    }
-
-    /// P5 over all processes of a client: nothing since its first login was left out.
-    private func checkCoverage(
-        _ histories: [ServerName: History], _ complain: (Complaint.Kind, String) -> Void
-    ) {
-        for (client, all) in Dictionary(grouping: lives, by: \.client) {
-            guard let address = all.first?.address, let beginning = beginnings[client],
-                let history = histories[address.server]
-            else { continue }
-            var seen: [Conversation: Set<Int64>] = [:]
-            for life in all {
-                for (conversation, shown) in life.shown {
-                    seen[conversation, default: []].formUnion(shown.map(\.seq))
-                }
-            }
-            for (place, entries) in history.places {
-                guard let conversation = place.conversation(of: address) else { continue }
-                let start = beginning[conversation] ?? 0
-                for entry in entries where entry.seq > start && seen[conversation]?.contains(entry.seq) != true {
-                    complain(.notShown, "\(address) never saw \(entry.seq) of \(conversation)")
-                }
-            }
-        }
-    }
-}
-
-extension Place {
-    /// As one of its people names it; nil for everybody else.
-    fileprivate func conversation(of address: Address) -> Conversation? {
-        switch self {
-        case .everyone: .everyone
-        case .direct(address, let other): .direct(other)
-        case .direct(let other, address): .direct(other)
-        case .direct: nil
         }
     }
 }

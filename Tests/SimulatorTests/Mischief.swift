@@ -17,6 +17,7 @@ final class Mischief {
 
     func twist(_ message: LinkMessage) -> [LinkMessage] {
         guard isActive, random.chance(0.3) else { return [message] }
+        world.counts.lies += 1
         switch message {
         case .envelope(let seq, let envelope): return [.envelope(seq: seq, forged(envelope))]
         case .acknowledgement(let through, let refused):
@@ -32,13 +33,27 @@ final class Mischief {
                     PresencePage(
                         version: page.version, kind: page.kind, people: page.people + [person], keys: page.keys))
             ]
-        case .resume:
-            // A forged message in the next place of the stream, and somebody else's words behind it.
-            return [message] + replayed()
+        case .resume(let position): return resumed(position)
         case .chunk(let ref, let data, let refusal):
             return [.chunk(ref: ref, data: data.map { $0 ^ 1 }, refusal: refusal)]
         default: return [message] + (random.chance(0.5) ? replayed() : nosy())
         }
+    }
+
+    /// Knows more of the other's stream than there is, or that it acknowledged more, or less, or has it from a run that never
+    /// was; was put back itself, each time anew; or says what somebody said long ago.
+    private func resumed(_ position: StreamPosition) -> [LinkMessage] {
+        var (epoch, first, received) = (position.epoch, position.first, position.received)
+        let much = random.pick([1, 40, Int64.max / 2] as [Int64]) ?? 1
+        switch Int.random(in: 0..<6, using: &random) {
+        case 0: received = received.map { .init(epoch: $0.epoch, through: $0.through + much, run: $0.run) }
+        case 1: first += much
+        case 2: epoch = Epoch(random.next())
+        case 3: received = nil
+        case 4: received = received.map { .init(epoch: $0.epoch, through: $0.through, run: Run(random.next())) }
+        default: return [.resume(position)] + replayed()
+        }
+        return [.resume(StreamPosition(epoch: epoch, first: first, received: received, run: position.run))]
     }
 
     /// Asks for somebody else's file, or says that it is not wanted.

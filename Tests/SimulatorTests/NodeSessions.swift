@@ -1,5 +1,4 @@
 import Bytes
-import Crypto
 import Node
 import Store
 import Wire
@@ -95,15 +94,15 @@ extension SimulatedNode {
             guard server == name else { throw Refusal(.unknownHost, "this is \(name)") }
             let transcript = ClientHello.transcript(
                 server: server, nonce: nonce, exporter: nil)
-            guard let signature = try? key.sign(transcript) else { throw Refusal(.busy, "cannot sign") }
+            let signature = signer.sign(transcript)
             session.phase = .login
-            send(.hello(version: version, server: name, key: identity, signature: signature), to: [session.id])
+            send(.hello(version: version, server: name, key: signer.key, signature: signature), to: [session.id])
         case (.login, .login(let user, .password, _)):
             session.phase = .response(user, token: nil)
             send(.challenge(data: "r=stand-in,s=c2FsdA==,i=4096"), to: [session.id])
         case (.login, .login(let user, .token(let token), _)):
             session.phase = .waiting
-            ask(.token(id: token, at: world.wall)) { [unowned self] reply in
+            ask(.token(id: token, at: wall)) { [unowned self] reply in
                 guard case .token(let known?) = reply, known.user == user else {
                     return end(session.id, Refusal(.loginRefused, "the token is not known"))
                 }
@@ -152,6 +151,7 @@ extension SimulatedNode {
         // The driver waits for the peer's end, but no longer than this.
         after(.seconds(2)) { [unowned self] in
             if sessions.removeValue(forKey: id) != nil { handle(.left(id)) }
+            if session.connection == nil { joinWatcher() }
         }
     }
 

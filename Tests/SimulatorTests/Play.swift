@@ -23,7 +23,8 @@ final class Play {
         var random = SplitMix64(seed: seed ^ 0x706C_6179)
         let isHostile = seed % 5 == 3
         var shape = World.Shape()
-        shape.servers = isHostile || random.chance(0.4) ? 3 : 2
+        shape.servers = random.pick(isHostile ? [3, 3, 3, 4] : [2, 2, 2, 3, 3, 3, 4, 4, 5]) ?? 2
+        shape.topology = random.chance(0.5) ? .full : random.pick(Topology.allCases) ?? .full
         shape.hasLiar = isHostile && random.chance(0.6)
         shape.hasImpostor = isHostile && !shape.hasLiar
         shape.hasKeys = isHostile || random.chance(0.3)
@@ -40,6 +41,7 @@ final class Play {
     static func run(seed: UInt64) throws -> Outcome {
         let play = try Play(seed: seed)
         try play.run()
+        defer { play.world.dissolve() }
         return play.outcome()
     }
 
@@ -102,7 +104,7 @@ final class Play {
             for _ in 0..<Int.random(in: 1...6, using: &random) {
                 number += 1
                 let text = "message \(number) of seed \(world.seed)"
-                let other = random.pick(world.clients)?.address ?? client.address
+                let other = random.pick(world.reachable(from: client.address.server))?.address ?? client.address
                 let to: Conversation = random.chance(0.4) ? .everyone : .direct(other)
                 world.at(at.advanced(by: random.milliseconds(0...300))) { client.say(text, to: to) }
             }
@@ -114,7 +116,7 @@ final class Play {
     private func planFiles(_ count: Int, within milliseconds: Int64) {
         for number in 1...count {
             guard let client = random.pick(world.clients),
-                let other = random.pick(world.clients.filter { $0 !== client })
+                let other = random.pick(world.reachable(from: client.address.server).filter { $0 !== client })
             else { return }
             let at = world.now.advanced(by: random.milliseconds(0...milliseconds))
             let to: Conversation = random.chance(0.3) ? .everyone : .direct(other.address)
@@ -152,8 +154,8 @@ final class Play {
             let at = world.now.advanced(by: random.milliseconds(0...milliseconds))
             world.at(at) { [world] in
                 world.isHijacked.toggle()
-                let id = MessageID(milliseconds: world.wall, random: (UInt64(number), world.seed))
-                let draft = Draft(id: id, to: .everyone, at: world.wall, body: .text("the impostor speaks"))
+                let id = MessageID(milliseconds: impostor.wall, random: (UInt64(number), world.seed))
+                let draft = Draft(id: id, to: .everyone, at: impostor.wall, body: .text("the impostor speaks"))
                 for session in impostor.sessions.keys.sorted().prefix(1) {
                     impostor.handle(.said(session, .message(draft)))
                 }

@@ -177,7 +177,7 @@ struct ScenarioTests {
             world.advance(by: .milliseconds(1))
         }
         alice.connection?.cut()
-        world.advance(by: .milliseconds(200))
+        while alice.connection != nil { world.advance(by: .milliseconds(1)) }
         try #require(world.ledger.accepted[MessageKey(alice.address, id)] == nil)
         alice.takeBack(id)
         #expect(ScenarioTests.fileComplaints(of: world) == [])

@@ -1,6 +1,5 @@
 import Bytes
 import ChatClient
-import Crypto
 import Files
 import Wire
 
@@ -19,6 +18,8 @@ final class SimulatedClient {
     /// What this person does with all files; nil leaves it to chance.
     var habit: Intent?
     private(set) var machine: ClientMachine?
+    /// There is a machine; it is too large to be looked at often.
+    private var isRunning = false
     private(set) var life = 0
     private var attempt = 0
     private(set) var connection: SimulatedConnection? {
@@ -29,6 +30,12 @@ final class SimulatedClient {
     private var wakeAt: Instant?
     private var lastCommit = Instant(nanoseconds: 0)
     var random: SplitMix64
+    /// How far the clock on this machine's wall is off.
+    var wallJump: Int64 = 0
+    /// The life of the node at the other end of the last connection.
+    private var nodeLife = 0
+    /// What the node accepted and whose end is not known, as it was sent.
+    private var kept: [MessageID: PendingMessage] = [:]
     private var lastToken: Int64 = 0
     /// Accepted drafts, to be sent again.
     private(set) var accepted: [Draft] = []
@@ -44,8 +51,9 @@ final class SimulatedClient {
     }
 
     var isIdle: Bool { machine.map { $0.isIdle && $0.isOnline } ?? false }
+    var wall: Int64 { world.wall + wallJump }
     /// Logged in over a connection that works.
-    var isOnline: Bool { machine?.isOnline == true && connection?.isSound == true }
+    var isOnline: Bool { connection?.isSound == true && machine?.isOnline == true }
 
     // MARK: Lives
 
@@ -56,6 +64,7 @@ final class SimulatedClient {
         desk = FileDesk()
         world.ledger.began(number, life: life, at: address, cursors: disk.cursors)
         machine = ClientMachine(address: address, device: device, hasPassword: true)
+        isRunning = true
         feed(.started(disk))
         lookThroughFiles()
     }
@@ -69,8 +78,10 @@ final class SimulatedClient {
         after(random.milliseconds(100...20_000), ofAnyLife: true) { [unowned self] in start() }
     }
 
+    func forget() { connection = nil }
+
     private func stop(isNoticed: Bool) {
-        machine = nil
+        (machine, isRunning) = (nil, false)
         wakeAt = nil
         connection?.clientVanished(isNoticed)
         connection = nil
@@ -78,7 +89,7 @@ final class SimulatedClient {
 
     func after(_ duration: Duration, ofAnyLife: Bool = false, _ body: @escaping () -> Void) {
         world.at(world.now.advanced(by: duration)) { [unowned self, life] in
-            if ofAnyLife || life == self.life, ofAnyLife || machine != nil { body() }
+            if ofAnyLife || (life == self.life && isRunning) { body() }
         }
     }
 
@@ -89,10 +100,10 @@ final class SimulatedClient {
         let id = makeID()
         world.counts.messages += 1
         world.ledger.said(Said(id: id, from: address, to: to, text: text, device: number))
-        command(.message(id: id, to: to, text: text, at: world.wall))
+        command(.message(id: id, to: to, text: text, at: wall))
     }
 
-    func makeID() -> MessageID { MessageID(milliseconds: world.wall, random: (random.next(), random.next())) }
+    func makeID() -> MessageID { MessageID(milliseconds: wall, random: (random.next(), random.next())) }
 
     func command(_ command: ClientCommand) {
         lastToken += 1
@@ -105,12 +116,15 @@ final class SimulatedClient {
         var again = draft
         switch Int.random(in: 0..<4, using: &random) {
         case 0:
-            guard draft.to == .everyone else { return }
+            // A node that has lost the first text cannot know better.
+            let isThere = world.ledger.isOnDisk(MessageKey(address, draft.id), at: address.server)
+            guard draft.to == .everyone, isThere else { return }
             again = Draft(id: draft.id, to: draft.to, at: draft.at, body: .text("another text under an old id"))
         case 1: again = Draft(id: draft.id, from: other, to: draft.to, at: draft.at, body: draft.body)
         default: break
         }
         world.trace("\(address) repeats \(draft.id)")
+        world.ledger.repeated(MessageKey(address, draft.id))
         connection?.toNode.send(.line(ClientLine.message(again).encoded()))
     }
 
@@ -127,10 +141,14 @@ final class SimulatedClient {
     }
 
     private func commit(_ changes: [ClientAction]) {
-        world.ledger.stored(number, isFirst: disk.cursors.isEmpty, changes)
-        for change in changes { disk.apply(change) }
+        world.ledger.stored(number, of: address, isFirst: disk.cursors.isEmpty, changes)
+        for change in changes {
+            keep(change)
+            disk.apply(change)
+        }
         for change in changes {
             switch change {
+            case .recall(let id): recall(id)
             case .savePending(let message): feed(.saved(message.id))
             case .saveDraft(let draft): feed(.saved(draft.id))
             case .saveFile(let transfer): feed(.fileSaved(transfer.id))
@@ -139,18 +157,37 @@ final class SimulatedClient {
         }
     }
 
+    /// The bytes that were sent stay until their end is known.
+    private func keep(_ change: ClientAction) {
+        switch change {
+        case .saveAccepted(let id, _, _):
+            if let record = disk.pending.first(where: { $0.id == id }) { kept[id] = record }
+        case .removePending(let id): kept[id] = nil
+        default: break
+        }
+    }
+
+    private func recall(_ id: MessageID) {
+        world.trace("\(address) recalls \(id)")
+        world.counts.recalls += 1
+        let record = kept.removeValue(forKey: id)
+        if let record { disk.recall(record) }
+        feed(.recalled(id, record))
+    }
+
     private func perform(_ action: ClientAction, _ changes: inout [ClientAction]) {
         switch action {
         case .connect: connect()
         case .disconnect(let reason): disconnect(reason)
         case .send(let line):
             if case .message(let draft) = line { sent[draft.id] = draft }
+            world.detail("\(address) says \(String(decoding: line.encoded(), as: UTF8.self).prefix(World.detailMax))")
             countSent(line)
             connection?.toNode.send(.line(line.encoded()))
         case .wake(let instant): wake(at: instant)
         case .emit(let event):
             if case .error(let code, let text, _) = event { world.trace("\(address) hears \(code): \(text)") }
-            world.ledger.emitted(event, number, life)
+            world.ledger.emitted(event, number, life, nodeLife: nodeLife)
             if case .file(let progress, _) = event { saw(progress) }
         case .end(let end):
             world.trace("\(address) ends: \(end.text)")
@@ -158,9 +195,7 @@ final class SimulatedClient {
             files.crash(losesPower: false)
             after(random.milliseconds(1000...5000), ofAnyLife: true) { [unowned self] in start() }
         case .verifyHello(let checks):
-            let isGood = checks.allSatisfy { check in
-                (try? Ed25519PublicKey(bytes: check.key.bytes))?.verify(check.signature, of: check.transcript) ?? false
-            }
+            let isGood = checks.allSatisfy { world.isSigned($0.transcript, $0.signature, by: $0.key) }
             work(.helloVerified(isGood), isOfConnection: true)
         case .scram(.begin): work(.scramDone("n,,n=\(address.user),r=stand-in"), isOfConnection: true)
         case .scram(.answer): work(.scramDone("c=biws,r=stand-in,p=c3RhbmQtaW4="), isOfConnection: true)
@@ -170,13 +205,18 @@ final class SimulatedClient {
             work(.sealed(id, StandIn.seal(content, by: device, for: keys)), isOfConnection: false)
         case .open(let opening, let envelope, let key):
             work(.unsealed(opening: opening, StandIn.open(envelope, from: key, by: device)), isOfConnection: false)
-        case .recall(let id): world.ledger.complain(.lost, "\(id) was accepted and its node does not know it")
+        case .recall(let id):
+            world.ledger.recalled(MessageKey(address, id))
+            changes.append(action)
+        case .saveCursor(let conversation, let seq):
+            world.ledger.reads(conversation, from: seq, number, life, nodeLife: nodeLife)
+            changes.append(action)
         case .file(let order): perform(order)
         case .savePending(let message):
             world.ledger.placed(MessageKey(address, message.id), life: life, place: message.place)
             changes.append(action)
-        case .saveDraft, .saveAccepted, .removePending, .saveFile, .removeFile, .saveCursor, .saveGap,
-            .fillGap, .saveKeys, .savePins, .saveServerPin, .saveServerTLS, .saveNodeStore, .saveToken:
+        case .saveDraft, .saveAccepted, .removePending, .saveFile, .removeFile, .saveGap, .fillGap,
+            .saveKeys, .savePins, .saveServerPin, .saveServerTLS, .saveNodeStore, .saveToken:
             changes.append(action)
         }
     }
@@ -208,7 +248,8 @@ final class SimulatedClient {
         after(random.milliseconds(1...40)) { [unowned self] in
             guard attempt == self.attempt else { return }
             connection = world.connect(self)
-            guard connection != nil else { return feed(.closed(reason: "refused")) }
+            guard let connection else { return feed(.closed(reason: "refused")) }
+            nodeLife = connection.life
             feed(.opened(nonce: random.bytes(LinkHello.nonceBytes)))
         }
     }
@@ -234,8 +275,9 @@ final class SimulatedClient {
             ended("the node closed")
         case .line(let bytes):
             do throws(Refusal) {
+                world.detail("\(address) is told \(String(decoding: bytes, as: UTF8.self).prefix(World.detailMax))")
                 guard let line = try NodeLine(try JSONObject(message: bytes)) else { return }
-                note(line)
+                note(line, connection)
                 feed(.line(line))
             } catch {
                 world.ledger.complain(.invariant, "\(address) cannot read a line: \(error.text)")
@@ -244,10 +286,10 @@ final class SimulatedClient {
         }
     }
 
-    private func note(_ line: NodeLine) {
+    private func note(_ line: NodeLine, _ connection: SimulatedConnection) {
         countAnswered(line)
         guard case .state(let state) = line else { return }
         if let draft = sent.removeValue(forKey: state.id) { accepted.append(draft) }
-        world.ledger.told(state, to: address)
+        world.ledger.told(state, to: address, nodeLife: connection.life)
     }
 }

@@ -32,9 +32,11 @@ extension SimulatedClient {
         let path = "/home/\(name)"
         files.sources[path] = content
         world.counts.files += 1
-        world.files.offered(FileLedger.File(id: id, from: address, to: to, name: name, content: content))
+        let servers = (world.neighbours[address.server] ?? []).union([address.server])
+        world.files.offered(
+            FileLedger.File(id: id, from: address, to: to, name: name, content: content, servers: servers))
         world.ledger.said(Said(id: id, from: address, to: to, text: name, device: number, isOffer: true))
-        command(.file(id: id, to: to, path: path, at: world.wall))
+        command(.file(id: id, to: to, path: path, at: wall))
         return id
     }
 
@@ -50,7 +52,7 @@ extension SimulatedClient {
         guard var content = files.sources["/home/\(name)"], !content.words.isEmpty else { return }
         content.words[content.words.count - 1] ^= 1
         files.sources["/home/\(name)"] = content
-        world.files.changed(id)
+        world.files.changed(id, to: content)
     }
 
     func saw(_ progress: FileProgress) {

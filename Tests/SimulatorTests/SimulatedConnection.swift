@@ -13,7 +13,8 @@ enum LineItem {
 final class SimulatedConnection {
     let client: SimulatedClient
     let node: SimulatedNode
-    private let life: Int
+    /// Of the node.
+    let life: Int
     private(set) var session: SessionID?
     private unowned let world: World
     private(set) lazy var toNode = Pipe<LineItem>(world) { [unowned self] in tellNode($0) }

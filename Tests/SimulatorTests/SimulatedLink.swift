@@ -63,6 +63,8 @@ final class SimulatedLink {
         (dialler.name, acceptor.name) == (one, other) || (dialler.name, acceptor.name) == (other, one)
     }
 
+    func isOf(_ party: (any LinkParty)?) -> Bool { party.map { dialler === $0 || acceptor === $0 } ?? false }
+
     /// Neither end has forgotten it.
     var isHeld: Bool {
         dialler.holds(self, as: dialledAs) && acceptedAs.map { acceptor.holds(self, as: $0) } ?? false

@@ -1,9 +1,7 @@
 import Bytes
-import Crypto
 import Federation
 import Node
 import Store
-import Testing
 import Wire
 
 /// A node as its driver runs it: the real hub over the real store, with a virtual world around both. A crash takes
@@ -11,13 +9,15 @@ import Wire
 final class SimulatedNode: LinkParty {
     unowned let world: World
     let name: ServerName
-    let key: Ed25519PrivateKey
-    let identity: IdentityKey
+    let signer: StandIn.Signer
     let setup: Setup
+    var disks: NodeDisks
     let store: SimulatedStore<NodeStore>
     let spool: SimulatedStore<SpoolStore>
-    /// Messages of this node's own people that are on disk.
-    var kept: Set<MessageKey> = []
+    /// What was copied of the disks, oldest first.
+    var backups: [Backup] = []
+    /// How far the clock on this node's wall is off.
+    var wallJump: Int64 = 0
     private(set) var hub: Hub?
     /// Counts starts, so that what was meant for an earlier one is known.
     private(set) var life = 0
@@ -44,21 +44,20 @@ final class SimulatedNode: LinkParty {
 
     private static let ownTags: UInt64 = 1 << 63
 
-    init(_ world: World, name: ServerName, key: Ed25519PrivateKey, setup: Setup) throws {
+    init(_ world: World, name: ServerName, signer: StandIn.Signer, setup: Setup) throws {
         self.world = world
         self.name = name
-        self.key = key
+        self.signer = signer
         self.setup = setup
-        identity = try #require(IdentityKey(bytes: key.publicKey.bytes))
         random = world.random.fork()
-        let disk = try NodeStore(path: ":memory:", epoch: Epoch(random.next()), now: world.wall)
-        _ = disk.perform(setup.admin.map { .saveAccount($0.user, verifier: "none", entryDigest: [1], at: world.wall) })
-        store = SimulatedStore(world, disk)
-        spool = SimulatedStore(world, try SpoolStore(path: ":memory:", limits: SpoolLimits()))
+        disks = try NodeDisks()
+        store = SimulatedStore(world, try disks.openStore(epoch: Epoch(random.next()), now: world.wall))
+        spool = SimulatedStore(world, try SpoolStore(disks.spool))
         watchStores()
     }
 
     var isUp: Bool { hub != nil }
+    var wall: Int64 { world.wall + wallJump }
 
     // MARK: Lives
 
@@ -66,7 +65,8 @@ final class SimulatedNode: LinkParty {
         guard hub == nil else { return }
         life += 1
         startedAt = world.now
-        hub = Hub(setup: setup, key: identity, stored: try Node.StoredState(reading: store.disk))
+        try openStores()
+        hub = Hub(setup: setup, key: signer.key, stored: try Node.StoredState(reading: store.disk))
         beginStores()
         world.trace("\(name) starts")
         handle(.accounts(setup.admin.map(\.user)))
@@ -83,14 +83,19 @@ final class SimulatedNode: LinkParty {
         hub = nil
         store.crash()
         spool.crash()
+        if !isNoticed { disks.marks.losePower(using: &random) }
         for (_, link) in connections.sorted(by: { $0.key < $1.key }) {
             if isNoticed { link.cut() } else { link.swallow(from: self) }
         }
         for (_, session) in sessions.sorted(by: { $0.key < $1.key }) { session.connection?.nodeVanished(isNoticed) }
+        forget()
+        world.disturbed(name)
+    }
+
+    func forget() {
         (connections, proven, provenAt, sessions) = ([:], [:], [:], [:])
         (events, requests, spoolRequests, askers, isHandling) = ([], [], [], [:], false)
         filesAsked = [:]
-        world.disturbed(name)
     }
 
     /// Runs `body` later, unless the node has crashed by then.
@@ -109,7 +114,7 @@ final class SimulatedNode: LinkParty {
         var next = 0
         while next < events.count, hub != nil {
             let event = events[next]
-            let actions = hub?.handle(event, at: world.now, wall: world.wall, using: &random) ?? []
+            let actions = hub?.handle(event, at: world.now, wall: wall, using: &random) ?? []
             checkInvariants(of: event, actions)
             for action in actions { perform(action) }
             next += 1
@@ -174,10 +179,9 @@ final class SimulatedNode: LinkParty {
             world.trace("\(name) closes link \(id.value): \(refusal.code.rawValue), \(refusal.text)")
             connections.removeValue(forKey: id)?.send(.close(refusal), from: self)
         case .sign(let id, let bytes):
-            guard let signature = try? key.sign(bytes) else { return }
-            handle(.mesh(.signed(id, signature: signature)))
+            handle(.mesh(.signed(id, signature: signer.sign(bytes))))
         case .verify(let id, let key, let bytes, let signature):
-            let isGood = (try? Ed25519PublicKey(bytes: key.bytes))?.verify(signature, of: bytes) ?? false
+            let isGood = world.isSigned(bytes, signature, by: key)
             handle(.mesh(.verified(id, isGood)))
         case .note(let note): noted(note)
         default: world.ledger.complain(.invariant, "the hub of \(name) left \(action) to its driver")
@@ -261,6 +265,8 @@ final class SimulatedNode: LinkParty {
             let isTaken = actions.contains { if case .store(_, .receive) = $0 { true } else { false } }
             if isTaken { world.ledger.complain(.invariant, "\(name) took an envelope from an unproven link") }
         }
+        let isSending = actions.contains { if case .mesh(.send(_, .envelope)) = $0 { true } else { false } }
+        guard isSending else { return }
         for state in hub?.linkStates ?? [] where state.unacknowledged > Outbox.windowCountMax {
             world.ledger.complain(
                 .invariant, "\(name) has \(state.unacknowledged) envelopes under way to \(state.name)")

@@ -14,8 +14,8 @@ extension SimulatedNode {
         store.refuse = { [unowned self] request in
             switch request {
             // Reads go on, and so do retries.
-            case .accept(let envelope, _, _, _, _) where kept.contains(MessageKey(envelope)): nil
-            case .refusals, .outbox, .streams, .accounts, .devices, .token, .history, .heads: nil
+            case .accept(let envelope, _, _, _, _) where world.ledger.isOnDisk(MessageKey(envelope), at: name): nil
+            case .refusals, .outbox, .streams, .accounts, .devices, .token, .states, .history, .heads, .recognise: nil
             default: .failed(full)
             }
         }
@@ -38,14 +38,18 @@ extension SimulatedNode {
     private func noted(_ request: NodeRequest, _ reply: NodeReply) {
         switch (request, reply) {
         case (.accept(let envelope, _, _, _, _), .accepted(let acceptance)):
-            kept.insert(MessageKey(envelope))
             guard !acceptance.isDuplicate else { return }
             world.trace("\(name) commits \(envelope.id) of \(envelope.from) to \(envelope.to) at \(acceptance.seq)")
-            world.ledger.committed(envelope, at: name)
+            world.ledger.committed(envelope, acceptance.seq, at: name, wall: wall)
         case (.receive(let peer, _, let seq, let envelope, _, _), .committed(let place, let isDuplicate)):
-            guard !isDuplicate else { return }
+            guard !isDuplicate else {
+                world.counts.replays += 1
+                return
+            }
             world.trace("\(name) commits \(envelope.id) of \(envelope.from), \(seq) of \(peer), at \(place)")
-            world.ledger.committed(envelope, at: name)
+            world.ledger.committed(envelope, place, at: name, wall: wall)
+        case (.renewEpoch, .done): renewed(atOpening: false)
+        case (.purge(let at), .purged): world.ledger.purged(at: at, by: name)
         default: break
         }
     }

@@ -11,7 +11,8 @@ enum CrashPoint: CaseIterable {
 /// A store of one node with its thread: what came in while a batch was under way is committed by the next, and each
 /// step takes a while. The database survives its node.
 final class SimulatedStore<Disk: BatchStore> {
-    let disk: Disk
+    /// Opened anew by each life of its node.
+    var disk: Disk
     private unowned let world: World
     private var random: SplitMix64
     private var waiting: [(tag: UInt64, Disk.Request)] = []

@@ -5,8 +5,25 @@ import Files
 import Testing
 import Wire
 
-/// RSA takes milliseconds and proves nothing here: what is sealed is readable, but only the right devices read it.
+/// Signatures and RSA take most of a run's time and prove nothing here: only who holds a signer signs with it, and what is
+/// sealed is readable, but only the right devices read it.
 enum StandIn {
+    /// A private key; whoever checks its signatures asks the world whether it made them.
+    struct Signer {
+        let key: IdentityKey
+        private let secret: [UInt8]
+
+        init(_ random: inout SplitMix64) throws {
+            key = try #require(IdentityKey(bytes: random.bytes(32)))
+            secret = random.bytes(32)
+        }
+
+        func sign(_ bytes: [UInt8]) -> [UInt8] {
+            let digest = Digest.sha256(secret + bytes)
+            return digest + digest
+        }
+    }
+
     static func device(_ random: inout SplitMix64) throws -> DeviceKey {
         let key = random.bytes(32)
         return DeviceKey(
@@ -145,5 +162,12 @@ extension ChatClient.StoredState {
         case .removeFile(let id): files.removeAll { $0.id == id }
         default: break
         }
+    }
+
+    /// The node does not have it after all.
+    mutating func recall(_ record: PendingMessage) {
+        accepted.removeAll { $0.id == record.id }
+        let index = pending.firstIndex { $0.place > record.place } ?? pending.endIndex
+        pending.insert(record, at: index)
     }
 }

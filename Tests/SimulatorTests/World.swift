@@ -1,48 +1,14 @@
 import Bytes
-import Crypto
 import Federation
 import Node
 import Store
 import Wire
 
-/// How often what happened in a run, or in many.
-struct Counts {
-    var seeds = 0
-    var messages = 0
-    var files = 0
-    /// Sent to a node or received from one.
-    var chunks = 0
-    var cuts = 0
-    var crashes = 0
-    var duplicates = 0
-    var reorders = 0
-    var alarms = 0
-    /// Of all that happened, in whatever order the seeds were played: equal seeds give equal runs on every machine.
-    var digest: UInt64 = 0
-
-    static func += (left: inout Counts, right: Counts) {
-        left.seeds += right.seeds
-        left.messages += right.messages
-        left.files += right.files
-        left.chunks += right.chunks
-        left.cuts += right.cuts
-        left.crashes += right.crashes
-        left.duplicates += right.duplicates
-        left.reorders += right.reorders
-        left.alarms += right.alarms
-        left.digest ^= right.digest
-    }
-
-    var line: String {
-        "seeds \(seeds), messages \(messages), files \(files), chunks \(chunks), cuts \(cuts), crashes \(crashes), "
-            + "duplicates \(duplicates), reorders \(reorders), digest \(String(digest, radix: 16))"
-    }
-}
-
 /// Nodes, people and the network between them, in virtual time. Everything that happens follows from the seed.
 final class World {
     struct Shape {
         var servers = 2
+        var topology = Topology.full
         /// `setup.json` names the keys of the others; otherwise they are pinned at first use.
         var hasKeys = false
         /// The last server forges, replays and lies.
@@ -53,6 +19,8 @@ final class World {
 
     let seed: UInt64
     let shape: Shape
+    /// Who knows whom.
+    let neighbours: [ServerName: Set<ServerName>]
     private let timeline = Timeline()
     var random: SplitMix64
     var network = Network()
@@ -70,32 +38,40 @@ final class World {
     /// What went over links, for those who replay it.
     private(set) var recordings: [[UInt8]] = []
     private var lines: [String] = []
+    /// The whole of it, not its end.
+    private let keepsTrace = Seeds.count == 1
     /// FNV-1a of the trace.
     private var digest: UInt64 = 0xCBF2_9CE4_8422_2325
-    /// The wall clock may jump; nothing but deadlines may care.
+    /// How far the clocks on all walls have jumped; nothing but deadlines may care.
     var wallJump: Int64 = 0
 
-    private static let people = ["alice", "bob", "carol", "dave", "erin", "frank"]
+    private static let people = [
+        "alice", "bob", "carol", "dave", "erin", "frank", "grace", "heidi", "ivan", "judy",
+    ]
     private static let traceLinesMax = 150
+    /// Of one line in a trace, in characters.
+    static let detailMax = 240
     private static let recordingsMax = 64
 
     init(seed: UInt64, _ shape: Shape) throws {
         self.seed = seed
         self.shape = shape
-        random = SplitMix64(seed: seed)
-        counts.seeds = 1
+        var random = SplitMix64(seed: seed)
         let names = try (1...shape.servers).map { try ServerName("s\($0)") }
-        let keys = try names.map { _ in try Ed25519PrivateKey(seed: Secret(random.bytes(32))) }
+        let signers = try names.map { _ in try StandIn.Signer(&random) }
+        neighbours = shape.topology.neighbours(of: names, using: &random)
+        self.random = random
+        counts.seeds = 1
+        ledger.neighbours = neighbours
         for (index, name) in names.enumerated() {
-            nodes.append(try makeNode(index, names, keys, as: name, keys[index]))
+            nodes.append(try makeNode(index, names, signers, as: name, signers[index]))
             for person in World.people[(2 * index)..<(2 * index + 2)] {
                 let address = Address(user: try UserName(person), server: name)
                 clients.append(try SimulatedClient(self, number: clients.count, address: address))
             }
         }
         if shape.hasImpostor, let name = names.last {
-            let key = try Ed25519PrivateKey(seed: Secret(random.bytes(32)))
-            impostor = try makeNode(names.count - 1, names, keys, as: name, key)
+            impostor = try makeNode(names.count - 1, names, signers, as: name, StandIn.Signer(&self.random))
         }
         if shape.hasLiar, let liar = nodes.last {
             liar.mischief = Mischief(self, of: liar.name)
@@ -104,21 +80,20 @@ final class World {
     }
 
     private func makeNode(
-        _ index: Int, _ names: [ServerName], _ keys: [Ed25519PrivateKey], as name: ServerName, _ key: Ed25519PrivateKey
+        _ index: Int, _ names: [ServerName], _ signers: [StandIn.Signer], as name: ServerName, _ signer: StandIn.Signer
     ) throws -> SimulatedNode {
         let users = World.people[(2 * index)..<(2 * index + 2)] + ["watcher"]
         let admin = users.map { "\"\($0)\": \"secret\"" }.joined(separator: ", ")
-        let peers = zip(names, keys).filter { $0.0 != name }.map { peer, key in
-            let identity = IdentityKey(bytes: key.publicKey.bytes)?.text ?? ""
+        let peers = zip(names, signers).filter { neighbours[name]?.contains($0.0) ?? false }.map { peer, signer in
             return shape.hasKeys
-                ? "\"\(peer)\": {\"address\": \"127.0.0.1:5555\", \"key\": \"\(identity)\"}"
+                ? "\"\(peer)\": {\"address\": \"127.0.0.1:5555\", \"key\": \"\(signer.key.text)\"}"
                 : "\"\(peer)\": \"127.0.0.1:5555\""
         }
         let text = """
             {"server_name": "\(name)", "admin": {\(admin)}, "mailing_address": {\(peers.joined(separator: ", "))}}
             """
         return try SimulatedNode(
-            self, name: name, key: key, setup: Setup(parsing: Array(text.utf8), file: "setup.json"))
+            self, name: name, signer: signer, setup: Setup(parsing: Array(text.utf8), file: "setup.json"))
     }
 
     // MARK: Time
@@ -136,6 +111,22 @@ final class World {
         counts.digest = digest
     }
 
+    /// Nobody looks at it any more. What holds on to each other would stay for ever otherwise.
+    func dissolve() {
+        timeline.clear()
+        for node in nodes + (impostor.map { [$0] } ?? []) {
+            node.forget()
+            node.disks.giveBack()
+        }
+        for client in clients { client.forget() }
+        (connections, links) = ([], [])
+    }
+
+    func isSigned(_ bytes: [UInt8], _ signature: [UInt8], by key: IdentityKey) -> Bool {
+        let holders = nodes + (impostor.map { [$0] } ?? [])
+        return holders.contains { $0.signer.key == key && $0.signer.sign(bytes) == signature }
+    }
+
     func start() throws {
         for node in nodes { try node.start() }
         for client in clients { client.start() }
@@ -145,6 +136,13 @@ final class World {
     // MARK: Connections
 
     func node(_ name: ServerName) -> SimulatedNode? { nodes.first { $0.name == name } }
+
+    func areNeighbours(_ one: ServerName, _ other: ServerName) -> Bool { neighbours[one]?.contains(other) ?? false }
+
+    /// Whom people of that server can write to: nothing is passed on.
+    func reachable(from server: ServerName) -> [SimulatedClient] {
+        clients.filter { $0.address.server == server || areNeighbours(server, $0.address.server) }
+    }
     var honestNodes: [SimulatedNode] { nodes.filter { !ledger.liars.contains($0.name) } }
 
     func dial(_ server: ServerName, from node: SimulatedNode, as id: LinkID) {
@@ -176,7 +174,7 @@ final class World {
     }
 
     func disturbed(_ server: ServerName) {
-        for node in nodes where node.name != server { network.changed(server, node.name, at: now) }
+        for name in neighbours[server, default: []].sorted() { network.changed(server, name, at: now) }
     }
 
     func recorded(_ bytes: [UInt8]) {
@@ -194,10 +192,15 @@ final class World {
         let line = "\(now.nanoseconds / 1_000_000) \(text())"
         for byte in line.utf8 { digest = (digest ^ UInt64(byte)) &* 0x0000_0100_0000_01B3 }
         lines.append(line)
-        if lines.count > 2 * World.traceLinesMax { lines.removeFirst(World.traceLinesMax) }
+        if lines.count > 2 * World.traceLinesMax, !keepsTrace { lines.removeFirst(World.traceLinesMax) }
     }
 
-    var traceTail: String { lines.suffix(World.traceLinesMax).joined(separator: "\n") }
+    /// What only the trace of a single run has, and no digest.
+    func detail(_ text: @autoclosure () -> String) {
+        if keepsTrace { lines.append("\(now.nanoseconds / 1_000_000)     \(text())") }
+    }
+
+    var traceTail: String { (keepsTrace ? lines[...] : lines.suffix(World.traceLinesMax)).joined(separator: "\n") }
 
     func histories() -> [ServerName: History] {
         var histories: [ServerName: History] = [:]
