@@ -3,8 +3,8 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 
 SWIFT ?= swift
-# Seeds that the simulator plays in `make test` and `make simulate`.
-SEEDS ?= 200
+# Seeds that the simulator plays in `make test`: half a minute's, as it is not optimised there.
+SEEDS ?= 100
 # How long `make faults` goes on.
 MINUTES ?= 10
 # Processor time for each target of `make fuzz`.
@@ -56,7 +56,7 @@ bench-websocket: release-build peers ## measure the WebSocket layer beside other
 	Benchmarks/websocket $(if $(QUICK),--quick) $(if $(JSON),--json $(JSON)) $(if $(ONLY),--only $(ONLY))
 	$(if $(ONLY),,.build/release/postroad-bench --only websocket-code $(if $(QUICK),--quick))
 
-test: debug-build ## all tests: modules, simulator (SEEDS=200), scenarios
+test: debug-build ## all tests: modules, simulator (SEEDS=100), scenarios
 	POSTROAD_SEEDS=$(SEEDS) Scripts/run-tests $(SWIFT) test --skip-build $(strict)
 
 scenarios: debug-build ## the scenario tests alone; ONLY=word picks some
@@ -65,8 +65,9 @@ scenarios: debug-build ## the scenario tests alone; ONLY=word picks some
 faults: debug-build ## real nodes under faults, again and again with other seeds: make faults MINUTES=10; ROW="fault 7" plays that row
 	Tests/Scenarios/run $(if $(ROW),"$(ROW)",--minutes $(MINUTES))
 
-simulate: debug-build ## the simulator alone, with many seeds: make simulate SEEDS=2000
-	POSTROAD_SEEDS=$(SEEDS) $(SWIFT) test --skip-build $(strict) --filter SimulatorTests
+simulate: test-packages ## the simulator alone, optimised, in slices that can be gone on with: make simulate SEEDS=100000
+	$(SWIFT) build -c release --build-tests $(strict)
+	Scripts/simulate --seeds $(if $(filter file,$(origin SEEDS)),100000,$(SEEDS)) --first $(or $(SEED),1)
 
 conformance: release-build conformance-packages ## the WebSocket layer against the Autobahn suite; QUICK=1 takes a minute; ONLY=9.1 picks cases
 	Scripts/conformance $(if $(QUICK),--quick) $(ONLY)
