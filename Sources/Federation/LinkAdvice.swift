@@ -52,7 +52,9 @@ package struct LinkAdvice: Sendable {
         LinkAdvice(
             [.forgedFrom, .tooManyPeople, .tooManyDevices], "presence or keys that a server may not send",
             "mend the sender"),
-        LinkAdvice([.busy], "more is unacknowledged than the window allows", "mend the sender", isLasting: false),
+        LinkAdvice(
+            [.busy], "more is unacknowledged than the window allows, or presence floods", "mend the sender",
+            isLasting: false),
         LinkAdvice([.storeFailed], "the receiver's disk takes nothing now", "dial again later", isLasting: false),
         LinkAdvice([.slowConsumer], "the receiver does not read", "dial again", isLasting: false),
         LinkAdvice([.timedOut], "not proven in 10 s, or silent for 20 s", "dial again", isLasting: false),
