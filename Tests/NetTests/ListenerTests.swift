@@ -97,6 +97,7 @@ import Testing
     @Test func runningOutOfDescriptorsShedsPeersAndGoesOn() async {
         await #expect(processExitsWith: .success) {
             let peers = (0..<100).map { _ in RawSocket() }
+            let late = RawSocket()
             var accepted = 0
             var shed = 0
             try withLoop { loop in
@@ -112,17 +113,20 @@ import Testing
                 limit.rlim_cur = rlim_t(next) + 10
                 setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
                 for peer in peers { peer.connect(to: server.address) }
+                /// With room again, the next one is served. Before the server has noticed that, it would be shed too.
+                func connectLate() {
+                    guard accepted == 0 else { return _ = loop.schedule(after: .zero, connectLate) }
+                    late.connect(to: server.address)
+                    served()
+                }
+                func served() {
+                    if accepted == 1 { loop.stop() } else { loop.schedule(after: .zero, served) }
+                }
                 func check() {
                     guard server.shedCount + accepted == 100 else { return _ = loop.schedule(after: .zero, check) }
                     shed = server.shedCount
-                    // With room again, the next one is served.
                     for peer in peers { peer.close() }
-                    let late = RawSocket()
-                    late.connect(to: server.address)
-                    func served() {
-                        if accepted == 1 { loop.stop() } else { loop.schedule(after: .zero, served) }
-                    }
-                    served()
+                    connectLate()
                 }
                 check()
                 loop.schedule(after: .seconds(30)) { _ = server }
