@@ -93,12 +93,12 @@ package struct PeerRecord: Hashable, Sendable {
     package let last: Int64
     /// How far the peer's stream is committed here.
     package let received: StreamPosition.Received?
-    /// The last place of our stream that each earlier run of our store gave out, of those that need not be acknowledged.
-    package let lastPlaces: [Run: Int64]
+    /// The last place of our stream that each earlier run of our store gave out; nil if nobody knows.
+    package let lastPlaces: [Run: Int64]?
 
     package init(
         pin: KeyPin? = nil, isPaused: Bool = false, peerEpoch: Epoch? = nil, acknowledged: Int64 = 0, last: Int64 = 0,
-        received: StreamPosition.Received? = nil, lastPlaces: [Run: Int64] = [:]
+        received: StreamPosition.Received? = nil, lastPlaces: [Run: Int64]? = nil
     ) {
         self.pin = pin
         self.isPaused = isPaused

@@ -21,8 +21,6 @@ package struct Outbox: Sendable {
 
     /// Everything up to here is acknowledged.
     package private(set) var acknowledged: Int64
-    /// The highest place that ever was: what the store rewinds stays known to be the peer's.
-    package private(set) var sureThrough: Int64
     /// The last sequence number given out.
     package private(set) var last: Int64
     /// The highest place that any link may have carried: an acknowledgement beyond it is a lie. Nobody knows after a
@@ -41,7 +39,6 @@ package struct Outbox: Sendable {
 
     package init(acknowledged: Int64, last: Int64) {
         self.acknowledged = acknowledged
-        sureThrough = acknowledged
         self.last = last
         sentHighest = last
     }
@@ -105,7 +102,6 @@ package struct Outbox: Sendable {
         }
         guard through > acknowledged else { return [] }
         acknowledged = through
-        sureThrough = max(sureThrough, through)
         let done = current.unacknowledged.prefix { $0.seq <= through }
         current.bytes -= done.reduce(0) { $0 + $1.bytes }
         current.unacknowledged.removeFirst(done.count)

@@ -25,9 +25,10 @@ struct Peer: Sendable {
     /// Whether to take the peer's word that our store was put back from a backup. That can only have happened before the
     /// node started, so after one renewal nobody's counts: who lies gains no more than to have everything sent again once.
     var mayShowRestore: Bool
+    private var hasShownRestore = false
     /// The present run of our store, and the last places of earlier ones.
     private let run: Run
-    private let lastPlaces: [Run: Int64]
+    private let lastPlaces: [Run: Int64]?
     var pin: KeyPin?
     var isPaused: Bool
     /// Another key than the known one, as it was offered; an alarm until the key is trusted.
@@ -156,6 +157,12 @@ struct Peer: Sendable {
         let begin = inbound.resume(epoch: position.epoch, first: position.first, run: position.run)
         var actions = perform(begin, nil, nil)
         guard isFirst else { return actions }
+        // A peer that has nothing from us names no epoch of ours: it may have shown this before, and sends again what we
+        // lack without it.
+        if mayShowRestore, !hasShownRestore, position.received == nil, acknowledgedMore(position) {
+            hasShownRestore = true
+            actions.append(.note(.ownStoreRestored(name)))
+        }
         let people = visible(people)
         link?.feed = PresenceFeed(people, at: now)
         let received = position.received.flatMap { $0.epoch == epoch ? $0 : nil }
@@ -185,7 +192,10 @@ struct Peer: Sendable {
     private func knowsMore(_ position: StreamPosition) -> Bool {
         if let received = position.received, received.epoch == epoch, !isOurs(received) { return true }
         // To whom another epoch of ours was the last, this one is news: they will send again what we have not.
-        guard position.received.map({ $0.epoch == epoch }) ?? false else { return false }
+        return position.received?.epoch == epoch && acknowledgedMore(position)
+    }
+
+    private func acknowledgedMore(_ position: StreamPosition) -> Bool {
         guard let stored = inbound.stored, stored.epoch == position.epoch else { return false }
         return position.first - 1 > stored.through
     }
@@ -194,9 +204,8 @@ struct Peer: Sendable {
     /// has given out the place anew.
     private func isOurs(_ received: StreamPosition.Received) -> Bool {
         guard outbox.mayHaveSent(received.through) else { return false }
-        // What was acknowledged to us was compared when it was.
-        guard let theirs = received.run, theirs != run, received.through > outbox.sureThrough else { return true }
-        return received.through <= lastPlaces[theirs] ?? 0
+        guard let theirs = received.run, theirs != run, let lastPlaces else { return true }
+        return lastPlaces[theirs].map { received.through <= $0 } ?? false
     }
 
     private mutating func receive(_ seq: Int64, _ envelope: Envelope) throws(Refusal) -> [MeshAction] {

@@ -140,7 +140,7 @@ package struct Streams: Hashable, Sendable {
         package let epoch: Epoch?
         /// The peer's stream to us.
         package let inbound: StreamPosition.Received?
-        /// The last place that each earlier run gave out, of those that the peer need not have acknowledged.
+        /// The last place that each earlier run gave out, as far back as runs are kept.
         package let lastPlaces: [Run: Int64]
 
         /// The smallest number that may still be sent; `last` + 1 if all is acknowledged.

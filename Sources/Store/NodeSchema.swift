@@ -74,11 +74,16 @@ extension Schema {
         CREATE TABLE paused_peer (server TEXT PRIMARY KEY, paused_at INTEGER NOT NULL) STRICT;
         """
 
-    /// A `run` began with the last message at `position`. `peer.inbound_run` is the peer's run when it last sent something.
+    /// A `run` began with the last message at `position`, and with place `run_place.seq` of the stream to a peer, where that
+    /// was not the same for the run before. `peer.inbound_run` is the peer's run when it last sent something.
     private static let nodeStep4 = """
         ALTER TABLE conversation DROP COLUMN base_seq;
         CREATE TABLE run (number INTEGER PRIMARY KEY, run INTEGER NOT NULL, position INTEGER NOT NULL) STRICT;
         CREATE INDEX run_run ON run (run);
+        CREATE TABLE run_place (
+            peer INTEGER NOT NULL REFERENCES peer (id), run INTEGER NOT NULL, seq INTEGER NOT NULL,
+            PRIMARY KEY (peer, run)
+        ) STRICT, WITHOUT ROWID;
         ALTER TABLE peer ADD COLUMN inbound_run INTEGER;
         """
 }

@@ -77,7 +77,7 @@ package final class NodeStore: DatabaseStore {
             isRestored = true
             _ = try renewEpoch(epoch)
         }
-        try beginRun(Run(epoch.value))
+        try database.transaction { () throws(StoreError) in try beginRun(Run(epoch.value)) }
         writeMark(at: now, isSynced: isRestored)
     }
 

@@ -4,13 +4,26 @@ import Wire
 /// store was put back from a backup.
 extension NodeStore {
     /// More than a year of daily restarts; 40 bytes each.
-    static let runsMax: Int64 = 1000
+    package static let runsMax: Int64 = 1000
 
     func beginRun(_ run: Run) throws(StoreError) {
         try database.run(
             "INSERT INTO run (run, position) VALUES (?, (SELECT coalesce(max(position), 0) FROM message))",
             Int64(bitPattern: run.value))
-        try database.run("DELETE FROM run WHERE number <= ?", database.lastInsertedRow - NodeStore.runsMax)
+        let number = database.lastInsertedRow
+        try database.run(
+            """
+            INSERT INTO run_place (peer, run, seq) SELECT id, ?, last_seq FROM peer WHERE last_seq > coalesce(
+                (SELECT seq FROM run_place WHERE peer = peer.id ORDER BY run DESC LIMIT 1), 0)
+            """, number)
+        let oldest = number - NodeStore.runsMax + 1
+        try database.run("DELETE FROM run WHERE number < ?", oldest)
+        // The last of those is where the oldest run that is kept began.
+        try database.run(
+            """
+            DELETE FROM run_place WHERE run < ?1 AND run < (SELECT max(run) FROM run_place later
+                WHERE later.peer = run_place.peer AND later.run <= ?1)
+            """, oldest)
     }
 
     /// The present one.
@@ -45,23 +58,31 @@ extension NodeStore {
         return .partly(known: nil, through: 0)
     }
 
-    /// The last place of the stream to each peer that each run gave out, for those runs of which the peer need not have
-    /// acknowledged all. What a peer says it has beyond that, it has from a run that this store has lost.
+    /// The last place of the stream to each peer that each earlier run gave out. What a peer says it has beyond that, it has
+    /// from a past that this store has lost, and so whatever it has from a run that is not among them.
     func lastPlaces() throws(StoreError) -> [ServerName: [Run: Int64]] {
-        var places: [ServerName: [Run: Int64]] = [:]
+        let runs = try database.rows("SELECT number, run FROM run ORDER BY number") { row in
+            (number: row.integer(0), run: Run(UInt64(bitPattern: row.integer(1))))
+        }.dropLast()
+        var begins: [ServerName: [(run: Int64, seq: Int64)]] = [:]
         try database.forEach(
-            """
-            SELECT p.name, run.run, (SELECT o.seq FROM outbox o WHERE o.peer = p.id AND o.message <= next.position
-                ORDER BY o.seq DESC LIMIT 1)
-            FROM peer p JOIN outbox open ON open.peer = p.id
-                AND open.seq = (SELECT min(seq) FROM outbox WHERE peer = p.id AND seq > p.acknowledged)
-            JOIN run next ON next.position >= open.message JOIN run ON run.number = next.number - 1
-            """
+            "SELECT p.name, r.run, r.seq FROM peer p LEFT JOIN run_place r ON r.peer = p.id ORDER BY r.run"
         ) { row in
             guard let name = try? ServerName(row.text(0)) else { return true }
-            places[name, default: [:]][Run(UInt64(bitPattern: row.integer(1)))] = row.count(2)
+            begins[name, default: []] += row.isNull(1) ? [] : [(row.integer(1), row.count(2))]
             return true
         }
-        return places
+        return begins.mapValues { begins in
+            var places: [Run: Int64] = [:]
+            var (next, last) = (0, Int64(0))
+            for run in runs {
+                while next < begins.count, begins[next].run <= run.number + 1 {
+                    last = begins[next].seq
+                    next += 1
+                }
+                places[run.run] = last
+            }
+            return places
+        }
     }
 }

@@ -54,13 +54,18 @@ private let north = server("north")
         #expect(!actions.contains(.renewEpoch))
     }
 
-    /// To whom this epoch is news, it will send again what we have not: we need not begin anew once more.
+    /// To whom this epoch is news, it will send again what we have not: we need not begin anew once more. Who knows none of
+    /// our epochs is heard once.
     @Test(arguments: [nil, 9] as [UInt64?])
     func aPeerThatDoesNotKnowThisEpochChangesNothing(epoch: UInt64?) {
         let bench = MeshBench.pinned(record)
         let (id, _) = bench.acceptProven(from: "north")
         let actions = bench.feed(.received(id, resume(first: 30, received: epoch.map { (Epoch($0), 99) })))
         #expect(!actions.contains(.renewEpoch))
+        #expect(actions.notes.contains(.ownStoreRestored(north)) == (epoch == nil))
+        let (next, _) = bench.acceptProven(from: "north")
+        let notes = bench.feed(.received(next, resume(first: 30))).notes
+        #expect(notes.contains(.ownStoreRestored(north)) == (epoch != nil))
     }
 
     private func resume(_ received: StreamPosition.Received?) -> LinkMessage {
@@ -70,30 +75,19 @@ private let north = server("north")
     /// It has given out the same places anew since it was put back: what the peer has of them is from a run that it lost.
     @Test(arguments: [
         // The run is not known, or ended earlier here, or this is the present one; nobody minds what was acknowledged.
-        (UInt64(9), Int64(45), true), (3, 46, true), (3, 45, false), (4, 50, false), (9, 40, false), (1, 41, true),
+        (UInt64(9), Int64(45), true), (3, 46, true), (3, 45, false), (4, 50, false),
+        // Whoever was put back themselves may remember again what we have lost, and acknowledged anew since.
+        (9, 40, true), (1, 40, true), (1, 20, false),
     ])
     func placesFromALostRunShowIt(run: UInt64, through: Int64, isShown: Bool) {
         let record = PeerRecord(
-            peerEpoch: Epoch(1), acknowledged: 40, last: 50, lastPlaces: [Run(2): 42, Run(3): 45])
+            peerEpoch: Epoch(1), acknowledged: 40, last: 50, lastPlaces: [Run(1): 30, Run(2): 42, Run(3): 45])
         let bench = MeshBench.pinned(record)
         let (id, _) = bench.acceptProven(from: "north")
         let received = StreamPosition.Received(epoch: Epoch(2), through: through, run: Run(run))
         let actions = bench.feed(.received(id, resume(received)))
         #expect(actions.contains(.renewEpoch) == isShown)
         #expect(actions.closes(id) == (isShown ? .restored : nil))
-    }
-
-    /// What the peer once acknowledged is still its own where it is sent again.
-    @Test func aRewindDoesNotMakePlacesForeign() throws {
-        let record = PeerRecord(peerEpoch: Epoch(1), acknowledged: 40, last: 50, lastPlaces: [Run(3): 50])
-        let bench = MeshBench.pinned(record)
-        let first = bench.acceptProven(from: "north").id
-        #expect(bench.feed(.received(first, resume(nil))).contains(.rewind(north, Epoch(1))))
-        bench.feed(.rewound(north, Epoch(1), first: 1))
-        bench.feed(.closed(first, nil))
-        let (next, _) = bench.acceptProven(from: "north")
-        let received = StreamPosition.Received(epoch: Epoch(2), through: 40, run: Run(1))
-        #expect(!bench.feed(.received(next, resume(received))).contains(.renewEpoch))
     }
 
     /// A peer that has less than it acknowledged was put back itself, whether or not it knows.

@@ -61,6 +61,8 @@ extension Ledger {
         restores.contains { $0.server == server && $0.life > life && $0.life <= last }
     }
 
+    func isPutBackAgain(_ server: ServerName) -> Bool { restores.count { $0.server == server } > 1 }
+
     /// Somebody must have noticed each restore that anybody can know of, and nothing else may look like one.
     func checkRestores(_ complain: (Complaint.Kind, String) -> Void) {
         for (server, lives) in renewals.sorted(by: { $0.key < $1.key }) where !liars.contains(server) {

@@ -102,6 +102,8 @@ extension Ledger {
                     complain(.forged, "\(server) has \(key.id) of \(key.from), which nobody wrote")
                     continue
                 }
+                // A node that lost it gets it again in the order of its home, which may have gone back to another past.
+                if lastLoss(of: key, at: server) != nil, isPutBackAgain(key.from.server) { continue }
                 // Whoever sends what was lost again, behind the machine's back, sends it late.
                 if repeated.contains(key), lastLoss(of: key, at: key.from.server) != nil { continue }
                 if let place = places[key] {

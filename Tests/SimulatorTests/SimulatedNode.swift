@@ -220,6 +220,8 @@ final class SimulatedNode: LinkParty {
         switch item {
         case .message(let bytes):
             world.recorded(bytes)
+            world.detail(
+                "\(name) gets on link \(id.value) \(String(decoding: bytes, as: UTF8.self).prefix(World.detailMax))")
             do throws(Refusal) {
                 let message = try LinkMessage(decoding: bytes)
                 filesAnswered(message, on: id)

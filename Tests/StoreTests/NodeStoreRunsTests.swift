@@ -101,13 +101,21 @@ import Wire
         let store = try open(database, run: 3)
         try send(6...7, in: store)
         #expect(try store.allStreams().peers.map(\.lastPlaces) == [[Run(1): 3, Run(2): 3]])
-        _ = try store.acknowledge(through: 2)
-        #expect(try store.allStreams().peers.map(\.lastPlaces) == [[Run(1): 3, Run(2): 3]])
-        // All of theirs is acknowledged, so nobody need compare it.
-        _ = try store.acknowledge(through: 3)
-        #expect(try store.allStreams().peers.map(\.lastPlaces) == [[:]])
         _ = try store.acknowledge(through: 5)
-        #expect(try store.allStreams().peers.map(\.lastPlaces) == [[:]])
+        let places = [Run(1): Int64(3), Run(2): 3, Run(3): 5]
+        #expect(try open(database, run: 4).allStreams().peers.map(\.lastPlaces) == [places])
+    }
+
+    @Test func theOldestRunsAreForgotten() throws {
+        let database = try Database(path: ":memory:")
+        try send(1...3, in: try open(database, run: 1))
+        try send(4...5, in: try open(database, run: 2))
+        let count = UInt64(NodeStore.runsMax)
+        for run in 3...(count + 2) { _ = try open(database, run: run) }
+        let places = try #require(try open(database, run: count + 3).allStreams().peers.first?.lastPlaces)
+        #expect(places.count == Int(count) - 1)
+        #expect(places[Run(3)] == nil)
+        #expect(places[Run(4)] == 5)
     }
 
     @Test func theRunOfAPeerIsKeptWithItsPlace() throws {

@@ -70,6 +70,10 @@ let storedNodeStep4 = """
     ALTER TABLE conversation DROP COLUMN base_seq;
     CREATE TABLE run (number INTEGER PRIMARY KEY, run INTEGER NOT NULL, position INTEGER NOT NULL) STRICT;
     CREATE INDEX run_run ON run (run);
+    CREATE TABLE run_place (
+        peer INTEGER NOT NULL REFERENCES peer (id), run INTEGER NOT NULL, seq INTEGER NOT NULL,
+        PRIMARY KEY (peer, run)
+    ) STRICT, WITHOUT ROWID;
     ALTER TABLE peer ADD COLUMN inbound_run INTEGER;
     """
 
