@@ -170,7 +170,13 @@ class Books:
                         and entry.to in ("public", ledger.address)}
 
     def went_back(self, ledger: Ledger) -> None:
+        server = ledger.address.partition("@")[2]
         with self.lock:
+            # What its author knew to be delivered nobody says again: who was to be shown it when the node went down is not.
+            for author, message_id in self.put_back[server].forgotten() if server in self.put_back else ():
+                home = self.ledgers.get(author)
+                if author.endswith("@" + server) and home and message_id in home.told.get("delivered", ()):
+                    ledger.unseen.discard(message_id)
             ledger.unseen |= ledger.again
             ledger.again = set()
 
