@@ -76,7 +76,8 @@ final class FileLedger {
         world.counts.chunks += 1
         guard let file = files[place.id], !world.ledger.liars.contains(file.from.server) else { return }
         if !file.isFor(reader) { complain(.leaked, "\(reader) was given a chunk of \(place.id)") }
-        if seals[Place(id: place.id, index: place.index)] != data {
+        // A liar changes what its own people ask for, and what they are given in answer; they find that it does not fit.
+        if isHonest(reader.server), seals[Place(id: place.id, index: place.index)] != data {
             complain(.forged, "\(reader) was given another chunk of \(place.id)")
         }
     }
